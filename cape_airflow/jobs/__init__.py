@@ -1,0 +1,5 @@
+"""The status of jobs: what is reported about a run, and the outbox that delivers it."""
+
+from cape_airflow.jobs.report import ColumnCounts, JobFinish, JobStart, JobState, Progress
+
+__all__ = ["ColumnCounts", "JobFinish", "JobStart", "JobState", "Progress"]

@@ -1,0 +1,131 @@
+"""What a technique is: declared once, used by compile, engines, docs, lint and JSON Schema.
+
+- A *technique* is a frozen pydantic model whose fields are the parameters of a policy's ``transform``.
+- A *transformation* is a technique that maps one column to one column of the same length.
+- `bind` gives the function that engines run over Arrow arrays. It is where keys and random state come in, so
+  that techniques and Plans stay plain data.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import ClassVar
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from cape_airflow.errors import SchemaMismatch
+from cape_airflow.keys import KeyRing
+
+Kernel = Callable[[pa.Array], pa.Array]
+
+
+class Family(StrEnum):
+    """ISO/IEC 20889:2018 families of de-identification techniques."""
+
+    SUPPRESSION = "suppression"
+    PSEUDONYMIZATION = "pseudonymization"
+    CRYPTOGRAPHIC = "cryptographic tool"
+    GENERALIZATION = "generalization"
+    RANDOMIZATION = "randomization"
+    REIDENTIFICATION = "re-identification"
+
+
+class KeyReference(BaseModel):
+    """``key: {ref: NAME}``: names a key; never holds one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    ref: str = Field(min_length=1, max_length=200)
+
+
+@dataclass(frozen=True)
+class Binding:
+    """What a transformation may know of the run that it is bound to.
+
+    Args:
+        keys: where key references resolve.
+        domain: the policy's pseudonymisation domain.
+        column: name of the input column, for error messages.
+        row_count: rows that reach this step; only set where `needs_row_count` asks for it.
+    """
+
+    keys: KeyRing
+    domain: str = ""
+    column: str = ""
+    row_count: int | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """A worked example for docs and UI; a test runs it. Random techniques say what stays true instead of `output`."""
+
+    input: str
+    output: str
+    parameters: dict[str, object] = field(default_factory=dict)
+
+
+class Technique(BaseModel):
+    """Parameters and metadata of one policy ``type``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, ser_json_bytes="base64")
+
+    type: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    family: ClassVar[Family]
+    reversible: ClassVar[bool] = False
+    """Whoever holds the key can get the input back."""
+    linkable: ClassVar[bool] = True
+    """Equal inputs give equal outputs (deterministic), so that rows can be joined or counted by them."""
+    example: ClassVar[Example]
+
+    def key_references(self) -> Iterator[KeyReference]:
+        """Yield the keys that this technique needs."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, KeyReference):
+                yield value
+
+    def notes(self) -> Iterator[str]:
+        """Yield what a reviewer and the job report should say about these parameters (e.g. a random key)."""
+        return iter(())
+
+
+class Transformation(Technique, ABC):
+    """A technique that maps one column to one column: null in, null out; same length; pure."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the result depends on the position of a row, so that batches must come in order."""
+        return False
+
+    @property
+    def needs_row_count(self) -> bool:
+        """Whether `Binding.row_count` must be known before the first batch."""
+        return False
+
+    @abstractmethod
+    def output_type(self, input_type: pa.DataType) -> pa.DataType:
+        """Return the type of the output column.
+
+        Raises:
+            SchemaMismatch: this technique cannot take that type (see `unsupported`).
+        """
+
+    @abstractmethod
+    def bind(self, binding: Binding) -> Kernel:
+        """Return the function that transforms arrays of this column, batch after batch.
+
+        A kernel takes an array of a type that `output_type` accepts, of any length or offset, and returns an array of
+        `output_type` and the same length. A new kernel starts new random state.
+
+        Raises:
+            KeyUnavailable: a key cannot be had, or is of the wrong length.
+            ValueRefused: (the kernel) values that cannot be taken, counted and never shown.
+        """
+
+    def unsupported(self, input_type: pa.DataType, takes: str) -> SchemaMismatch:
+        """Return the error for a type that this technique cannot take."""
+        return SchemaMismatch(f"`{self.type}` takes {takes}, not {input_type}")
