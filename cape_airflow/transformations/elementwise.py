@@ -1,0 +1,48 @@
+"""Transformations whose every output value depends only on its own input value.
+
+They need not know of dictionaries: a dictionary column goes through by its values, each once.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cape_airflow.transformations.base import Binding, Kernel, Transformation
+
+
+class Elementwise(Transformation):
+    """Base of transformations that look at one value at a time; takes dictionaries of whatever it takes."""
+
+    @abstractmethod
+    def value_type(self, input_type: pa.DataType) -> pa.DataType:
+        """Return the output type for a type that is not a dictionary (see `output_type`)."""
+
+    @abstractmethod
+    def value_kernel(self, binding: Binding) -> Kernel:
+        """Return the kernel for arrays that are not dictionaries (see `bind`)."""
+
+    def output_type(self, input_type: pa.DataType) -> pa.DataType:
+        """Return `value_type`, inside a dictionary of the same index type where the input is one."""
+        if pa.types.is_dictionary(input_type):
+            return pa.dictionary(input_type.index_type, self.value_type(input_type.value_type))
+        return self.value_type(input_type)
+
+    def bind(self, binding: Binding) -> Kernel:
+        """Return a kernel that takes plain arrays and dictionary arrays."""
+        kernel = self.value_kernel(binding)
+
+        def run(array: pa.Array) -> pa.Array:
+            return _through_dictionary(array, kernel) if pa.types.is_dictionary(array.type) else kernel(array)
+
+        return run
+
+
+def _through_dictionary(array: pa.DictionaryArray, kernel: Kernel) -> pa.DictionaryArray:
+    """Transform the values that occur, each once; values of the dictionary that no row uses do not come out."""
+    used = pc.unique(array.indices.drop_null())
+    encoded = kernel(array.dictionary.take(used)).dictionary_encode()
+    indices = encoded.indices.take(pc.index_in(array.indices, used))
+    return pa.DictionaryArray.from_arrays(indices.cast(array.type.index_type), encoded.dictionary)
