@@ -1,0 +1,1 @@
+"""Example DAGs: each is run by a test."""

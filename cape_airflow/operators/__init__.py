@@ -1,0 +1,1 @@
+"""Operators: bring an approved policy and data together."""

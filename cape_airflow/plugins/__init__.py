@@ -1,0 +1,1 @@
+"""Plugins: what runs inside the API server."""

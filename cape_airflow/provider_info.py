@@ -1,0 +1,122 @@
+"""What Airflow learns about this provider: the entry point `apache_airflow_provider` calls `get_provider_info`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_INTEGRATION = "Cape"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata, as Airflow's `provider_info.schema.json` defines it; imports nothing."""
+    return {
+        "package-name": "cape-airflow",
+        "name": _INTEGRATION,
+        "description": "De-identify columns under reviewed, approved policies.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://github.com/capeprivacy/cape_airflow/tree/main/docs",
+                "tags": ["service"],
+            }
+        ],
+        "connection-types": [_CONNECTION_TYPE],
+        "hooks": _modules("cape_airflow.hooks.cape"),
+        "operators": _modules("cape_airflow.operators.transform"),
+        "sensors": _modules("cape_airflow.sensors.approval"),
+        "triggers": _modules("cape_airflow.triggers.approval"),
+        "extra-links": ["cape_airflow.links.job.CapeJobLink"],
+        "plugins": [{"name": "cape", "plugin-class": "cape_airflow.plugins.cape.CapePlugin"}],
+        "config": {"cape": _CONFIG},
+    }
+
+
+def _modules(*modules: str) -> list[dict[str, Any]]:
+    return [{"integration-name": _INTEGRATION, "python-modules": list(modules)}]
+
+
+def _field(label: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": schema}
+
+
+_CONNECTION_TYPE = {
+    "connection-type": "cape",
+    "hook-class-name": "cape_airflow.hooks.cape.CapeHook",
+    "hook-name": "Cape coordinator",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "login"],
+        "relabeling": {"password": "API token"},
+        "placeholders": {
+            "host": "cape.example.com (a name, not a URL)",
+            "port": "443",
+            "password": "<token id>,<secret>, from: cape tokens create",
+        },
+    },
+    # Airflow masks extras by their name, not by their format: nothing secret may stand here.
+    "conn-fields": {
+        "scheme": _field(
+            "Scheme",
+            "http is refused for another machine, unless plain http is allowed below.",
+            type="string",
+            enum=["https", "http"],
+            default="https",
+        ),
+        "allow_http": _field(
+            "Allow plain http",
+            "Send the token unencrypted to another machine: only inside a network that you trust.",
+            type="boolean",
+            default=False,
+        ),
+        "path_prefix": _field(
+            "Path prefix", "/cape for the coordinator inside Airflow's API server.", type=["string", "null"]
+        ),
+        "ca_bundle": _field(
+            "CA bundle",
+            "Path of a PEM file of the authorities to trust, instead of the system's.",
+            type=["string", "null"],
+        ),
+        "signing_key": _field(
+            "Pinned signing key",
+            "Public Ed25519 key (base64url) that approvals must be signed with. Empty: asked of the coordinator.",
+            type=["string", "null"],
+        ),
+        "deadline": _field(
+            "Deadline (s)", "Longest time one call may take, retries included.", type="number", default=30, minimum=1
+        ),
+    },
+}
+
+
+def _option(description: str, type_: str, default: str, example: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": type_,
+        "example": example,
+        "default": default,
+    }
+
+
+_CONFIG = {
+    "description": "Options of the cape_airflow provider.",
+    "options": {
+        "embedded": _option(
+            "Serve a coordinator at /cape of the API server, with an SQLite database of its own.",
+            "boolean",
+            "True",
+            "False",
+        ),
+        "home": _option(
+            "Folder of the embedded coordinator's database and root key. Empty: the folder cape in AIRFLOW_HOME.",
+            "string",
+            "",
+            "/var/lib/cape",
+        ),
+        "outbox": _option(
+            "Folder where a worker keeps job reports that could not be delivered. Empty: the folder outbox in home.",
+            "string",
+            "",
+            "/var/spool/cape",
+        ),
+    },
+}

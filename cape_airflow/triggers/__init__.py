@@ -1,0 +1,1 @@
+"""Triggers: the asynchronous side of the sensors."""

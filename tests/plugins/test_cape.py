@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow import plugins_manager
+from starlette.testclient import TestClient
+
+from cape_airflow.plugins.cape import CapePlugin, coordinator
+
+API_SERVER = "airflow.api_fastapi.main"
+
+
+@pytest.fixture
+def api_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """As in the API server's process, with `[cape] home` in a folder of its own."""
+    monkeypatch.setitem(sys.modules, API_SERVER, sys)
+    monkeypatch.setenv("AIRFLOW__CAPE__HOME", str(tmp_path / "cape"))
+    return tmp_path / "cape"
+
+
+def test_airflow_accepts_the_plugin() -> None:
+    assert "cape" in {plugin.name for plugin in plugins_manager._get_plugins()[0]}
+    assert plugins_manager._get_plugins()[1] == {}
+
+
+def test_outside_the_api_server_the_plugin_mounts_nothing_and_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, cape_airflow.plugins.cape as cape; assert cape.CapePlugin().fastapi_apps == [];"
+        "print(*sorted({'cape_airflow.coordinator', 'pyarrow', 'pandas'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "AIRFLOW__CORE__UNIT_TEST_MODE": "False"}  # which prints a line about itself
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.strip() == ""
+
+
+def test_in_the_api_server_it_mounts_the_coordinator_at_cape(api_server: Path) -> None:
+    [mounted] = CapePlugin().fastapi_apps
+    assert mounted["url_prefix"] == "/cape"
+    with TestClient(mounted["app"]) as client:
+        assert client.get("/v1/health").json() == {"status": "ok"}
+        assert client.get("/v1/me").status_code == 401
+
+
+def test_the_data_of_the_coordinator_is_in_the_home_of_the_cape_section(api_server: Path) -> None:
+    [mounted] = CapePlugin().fastapi_apps
+    with TestClient(mounted["app"]) as client:
+        client.get("/v1/health")
+    assert (api_server / "coordinator.db").is_file()
+
+
+def test_it_mounts_nothing_when_it_is_switched_off(api_server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CAPE__EMBEDDED", "False")
+    assert CapePlugin().fastapi_apps == []
+    assert not api_server.exists()
+
+
+def test_a_coordinator_that_cannot_start_answers_503_and_says_why_in_the_log(
+    api_server: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    api_server.write_text("a file where the folder should be")
+    with caplog.at_level(logging.ERROR):
+        app = coordinator()
+    response = TestClient(app).get("/v1/health")
+    assert (response.status_code, response.json()["code"]) == (503, "coordinator-down")
+    assert str(api_server) in caplog.text
+    assert "embedded = False" in caplog.text

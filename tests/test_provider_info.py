@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from airflow.sdk._shared.module_loading import import_string
+
+from cape_airflow.provider_info import get_provider_info
+
+INFO = get_provider_info()
+CLASSES = [
+    *(connection["hook-class-name"] for connection in INFO["connection-types"]),
+    *INFO["extra-links"],
+    *(plugin["plugin-class"] for plugin in INFO["plugins"]),
+]
+MODULES = [
+    module
+    for kind in ("hooks", "operators", "sensors", "triggers")
+    for entry in INFO[kind]
+    for module in entry["python-modules"]
+]
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return json.loads(Path(airflow.__file__).with_name(name).read_text())
+
+
+def test_the_metadata_fits_the_schema_that_airflow_checks_at_run_time() -> None:
+    jsonschema.validate(INFO, _schema("provider_info.schema.json"))
+
+
+def test_the_metadata_fits_the_stricter_schema_of_provider_files() -> None:
+    # What a provider inside Airflow's own repository must say besides, of no meaning to us.
+    release = {"state": "ready", "source-date-epoch": 0, "versions": ["0.1.0"]}
+    schema = _schema("provider.yaml.schema.json")
+    known = {**INFO, "hooks": [*INFO["hooks"]], **release}
+    jsonschema.validate(known, schema)
+
+
+def test_the_package_name_is_that_of_the_distribution() -> None:
+    assert metadata.distribution("cape-airflow").metadata["Name"] == INFO["package-name"]
+
+
+@pytest.mark.parametrize("path", CLASSES)
+def test_every_class_that_is_named_can_be_imported(path: str) -> None:
+    assert isinstance(import_string(path), type)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_that_is_named_can_be_imported(module: str) -> None:
+    assert import_module(module).__doc__
+
+
+def test_every_operator_link_of_ours_is_listed() -> None:
+    from cape_airflow.operators.transform import CapeTransformOperator
+
+    used = {f"{type(link).__module__}.{type(link).__qualname__}" for link in CapeTransformOperator.operator_extra_links}
+    assert used == set(INFO["extra-links"])
+
+
+def test_both_entry_points_lead_to_what_the_metadata_names() -> None:
+    entry_points = metadata.distribution("cape-airflow").entry_points
+    [provider] = entry_points.select(group="apache_airflow_provider")
+    [plugin] = entry_points.select(group="airflow.plugins")
+    assert provider.load() is get_provider_info
+    assert f"{plugin.module}.{plugin.attr}" == INFO["plugins"][0]["plugin-class"]
+
+
+def test_discovery_imports_neither_airflow_nor_anything_heavy() -> None:
+    script = (
+        "import sys; from cape_airflow.provider_info import get_provider_info; get_provider_info();"
+        "print(*sorted({'airflow', 'pyarrow', 'fastapi', 'pandas', 'pydantic'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == ""
+
+
+def test_no_extra_field_of_the_connection_is_a_secret() -> None:
+    # Airflow shows extras in clear unless their name looks secret: the token belongs in the password.
+    [connection] = INFO["connection-types"]
+    assert connection["ui-field-behaviour"]["relabeling"]["password"] == "API token"
+    assert not any(field["schema"].get("format") == "password" for field in connection["conn-fields"].values())
+
+
+def test_port_is_a_field_of_its_own_because_the_test_button_of_airflow_3_3_2_needs_it() -> None:
+    [connection] = INFO["connection-types"]
+    assert not {"host", "port"} & set(connection["ui-field-behaviour"]["hidden-fields"])
+
+
+def test_the_fields_of_the_form_are_the_extras_that_the_hook_reads() -> None:
+    from cape_airflow.hooks.cape import ConnectionExtras
+
+    [connection] = INFO["connection-types"]
+    assert set(connection["conn-fields"]) == set(ConnectionExtras.model_fields)
+
+
+def test_the_options_of_the_config_section_are_those_that_the_settings_read() -> None:
+    from cape_airflow.hooks import settings
+
+    assert set(INFO["config"]["cape"]["options"]) == {"embedded", "home", "outbox"}
+    assert settings.embedded() is True
+    assert settings.outbox_folder() == settings.home() / "outbox"
+
+
+def test_airflow_finds_the_connection_type() -> None:
+    from airflow.providers_manager import ProvidersManager
+
+    hook = ProvidersManager().hooks["cape"]
+    assert hook is not None
+    assert (hook.hook_name, hook.connection_id_attribute_name) == ("Cape coordinator", "cape_conn_id")
+    assert hook.connection_testable
