@@ -1,0 +1,45 @@
+# Everything below prepares itself; the machine needs Python 3.11 or newer, and make.
+SHELL := /bin/sh
+BIN := .venv/bin
+READY := .venv/.ready
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: help demo test quick integration lint format docs clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+$(READY): pyproject.toml uv.lock scripts/prepare.py
+	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is needed and was not found; try: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "preparing .venv (the first time downloads about 300 MB)"
+	@$(PYTHON) scripts/prepare.py
+	@touch $@
+
+demo: $(READY)  ## run the main job through real Airflow, end to end (KEEP=1 leaves it running)
+	@$(BIN)/python examples/demo/run.py $(if $(KEEP),--keep)
+
+test: lint quick integration  ## linters and the whole suite
+
+quick: $(READY)  ## the tests that need no server
+	$(BIN)/pytest -m "not integration"
+
+integration: $(READY)  ## the tests that start Airflow, PostgreSQL or an object store, or kill things
+	@scripts/prepare_postgresql.sh
+	$(BIN)/pytest -m integration
+
+lint: $(READY)  ## style, types and import layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## put code and imports into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+docs: $(READY)  ## write the generated pages of docs/ anew
+	$(BIN)/python scripts/write_docs.py
+
+clean:  ## remove what make made
+	rm -rf .venv .uv .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
