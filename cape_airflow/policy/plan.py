@@ -5,17 +5,21 @@ Engines run `steps` in order over every batch:
 - `SuppressRecords` drops the rows for which the condition is true (null is not true);
 - `Transform` replaces one column by its transformed self;
 - `SuppressAttributes` drops columns.
+
+`guarantees` are measured on what comes out, before anything is published.
 """
 
 from __future__ import annotations
 
 import base64
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pyarrow as pa
 
+from cape_airflow.errors import Location
 from cape_airflow.policy.condition import Condition, condition_from_dict
+from cape_airflow.policy.model import Guarantee
 from cape_airflow.transformations import Transformation, create
 
 Decision = Literal["transformed", "kept", "dropped"]
@@ -75,6 +79,13 @@ class ColumnOutcome:
     reversible: bool = False
     linkable: bool = False
 
+    @property
+    def how(self) -> str:
+        """What happens to the column, in a few words."""
+        if self.decision == "transformed":
+            return ", ".join(self.techniques)
+        return f"{self.decision} ({self.reason})" if self.reason else self.decision
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -93,6 +104,7 @@ class Plan:
     output_schema: pa.Schema
     steps: tuple[Step, ...]
     columns: tuple[ColumnOutcome, ...]
+    guarantees: tuple[Guarantee, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -133,6 +145,7 @@ class Plan:
             "output_schema": _schema_to_text(self.output_schema),
             "steps": [_step_to_dict(step) for step in self.steps],
             "columns": [asdict(column) for column in self.columns],
+            "guarantees": [asdict(guarantee) for guarantee in self.guarantees],
             "warnings": list(self.warnings),
         }
 
@@ -155,26 +168,24 @@ class Plan:
                 ColumnOutcome(**{**column, "techniques": tuple(column["techniques"]), "rules": tuple(column["rules"])})
                 for column in data["columns"]
             ),
+            guarantees=tuple(_guarantee_from_dict(guarantee) for guarantee in data["guarantees"]),
             warnings=tuple(data["warnings"]),
         )
 
     def __str__(self) -> str:
         rows = [("COLUMN", "TYPE", "BECOMES", "HOW")]
-        rows += [
-            (
-                column.name,
-                column.input_type,
-                column.output_type or "-",
-                f"{column.decision}: {', '.join(column.techniques)}" if column.techniques
-                else f"{column.decision} ({column.reason})" if column.reason else column.decision,
-            )
-            for column in self.columns
-        ]
+        rows += [(each.name, each.input_type, each.output_type or "-", each.how) for each in self.columns]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]) for row in rows]
+        lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
         lines += [f"rows: dropped where {step.text}" for step in self.steps if isinstance(step, SuppressRecords)]
+        lines += [f"guarantee: {each.k}-anonymity over {', '.join(each.quasi_identifiers)}" for each in self.guarantees]
         lines += [f"warning: {warning}" for warning in self.warnings]
         return "\n".join([f"policy {self.policy_label or '(no label)'} {self.policy_digest[:12]}", *lines])
+
+
+def _guarantee_from_dict(data: dict[str, Any]) -> Guarantee:
+    location = Location(**data["location"])
+    return Guarantee(data["type"], data["k"], tuple(data["quasi_identifiers"]), location)
 
 
 def _schema_to_text(schema: pa.Schema) -> str:
@@ -196,9 +207,7 @@ def _step_to_dict(step: Step) -> dict[str, Any]:
 
 def _step_from_dict(data: dict[str, Any]) -> Step:
     if "transform" in data:
-        transformation = create(data["transform"])
-        assert isinstance(transformation, Transformation)
-        return Transform(data["column"], transformation, data["rule"])
+        return Transform(data["column"], cast(Transformation, create(data["transform"])), data["rule"])
     if "suppress-records" in data:
         return SuppressRecords(condition_from_dict(data["suppress-records"]), data["text"], data["rule"])
     return SuppressAttributes(tuple(data["suppress-attributes"]), data["rule"])
