@@ -1,0 +1,20 @@
+"""The wire: how anything here talks to a coordinator, blocking or from an event loop."""
+
+from cape_airflow.client.asynchronous import AsyncCoordinatorClient
+from cape_airflow.client.blocking import CoordinatorClient
+from cape_airflow.client.keys import CoordinatorKeys
+from cape_airflow.client.results import ApprovedPolicy, Job, NewToken, Project, ProjectKey, Suggestion, Token, User
+
+__all__ = [
+    "ApprovedPolicy",
+    "AsyncCoordinatorClient",
+    "CoordinatorClient",
+    "CoordinatorKeys",
+    "Job",
+    "NewToken",
+    "Project",
+    "ProjectKey",
+    "Suggestion",
+    "Token",
+    "User",
+]

@@ -1,0 +1,278 @@
+"""Every call of the API as a conversation (see `protocol`). The two clients carry these names, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cape_airflow.client.address import path_of
+from cape_airflow.client.protocol import Answer, Conversation, Request, T, json_of, nothing
+from cape_airflow.client.results import (
+    ApprovedPolicy,
+    AuditEntry,
+    Contributor,
+    Item,
+    Job,
+    NewToken,
+    Page,
+    Project,
+    ProjectKey,
+    SignedPolicy,
+    SigningKey,
+    Suggestion,
+    Token,
+    User,
+    Version,
+)
+from cape_airflow.client.retry import Limits, exchange
+from cape_airflow.client.trust import TrustedKeys, check, trusted_keys
+from cape_airflow.errors import CoordinatorProtocolError
+from cape_airflow.jobs import JobFinish, JobStart, Progress
+from cape_airflow.keys import Key
+from cape_airflow.keys.written import WrittenKey
+
+_PAGE = 200
+
+
+class Operations:
+    """What can be asked of a coordinator, and what is remembered between calls: trusted keys and policies by ETag.
+
+    Args:
+        limits: what one call may cost.
+        signing_keys: public keys that approvals may be signed with, base64url; None: those that the coordinator names
+            at the first fetch.
+
+    All calls raise CoordinatorUnavailable, CoordinatorRefused or CoordinatorProtocolError; `policy` and `start_job`
+    also raise NotApproved.
+    """
+
+    def __init__(self, limits: Limits, signing_keys: tuple[str, ...] | None = None) -> None:
+        self._limits = limits
+        self._trusted: TrustedKeys | None = None if signing_keys is None else trusted_keys(signing_keys)
+        self._policies: dict[str, tuple[str, SignedPolicy]] = {}
+
+    def call(self, request: Request[T]) -> Conversation[T]:
+        """Make one request of the caller's own."""
+        return exchange(request, self._limits, self._limits.expiry())
+
+    # The coordinator and oneself
+
+    def version(self) -> Conversation[Version]:
+        """Return the coordinator's version."""
+        return self.call(Request("GET", path_of("version"), json_of(Version)))
+
+    def signing_keys(self) -> Conversation[tuple[SigningKey, ...]]:
+        """Return the public keys that approvals are signed with, as the coordinator names them."""
+        return self._list(("signing-keys",), SigningKey)
+
+    def me(self) -> Conversation[User]:
+        """Return the user whose token this is."""
+        return self.call(Request("GET", path_of("me"), json_of(User)))
+
+    # Policies
+
+    def policy(self, project: str, digest: str | None = None) -> Conversation[ApprovedPolicy]:
+        """Return the approved policy of a project, after every check of `trust`.
+
+        Args:
+            project: label.
+            digest: any digest that was approved in the project; None for the one that is approved now.
+
+        Raises:
+            NotApproved: there is none, or what came is not what was approved.
+        """
+        expiry = self._limits.expiry()
+        path = path_of("projects", project, *(("policies", digest) if digest else ("policy",)))
+        request = _policy_request(path, self._policies.get(path))
+        etag, signed = yield from exchange(request, self._limits, expiry)
+        if self._trusted is None:
+            listed = yield from self._list(("signing-keys",), SigningKey, expiry=expiry)
+            self._trusted = trusted_keys(key.public_key for key in listed)
+        approved = check(signed, self._trusted, project, digest)
+        self._policies[path] = (etag, signed)
+        return approved
+
+    def suggest(self, project: str, title: str, policy: str, description: str = "") -> Conversation[Suggestion]:
+        """Suggest a policy, given as its text."""
+        body = {"title": title, "description": description, "policy": policy}
+        return self._create(("projects", project, "suggestions"), Suggestion, body)
+
+    def suggestions(self, project: str, limit: int | None = None) -> Conversation[tuple[Suggestion, ...]]:
+        """Return the suggestions of a project, at most `limit`."""
+        return self._list(("projects", project, "suggestions"), Suggestion, limit)
+
+    def suggestion(self, project: str, suggestion_id: str) -> Conversation[Suggestion]:
+        """Return one suggestion."""
+        path = path_of("projects", project, "suggestions", suggestion_id)
+        return self.call(Request("GET", path, json_of(Suggestion)))
+
+    def approve(self, project: str, suggestion_id: str, digest: str, comment: str | None = None) -> Conversation[None]:
+        """Approve the suggestion with exactly this digest; never one's own."""
+        body = {"digest": digest} | ({"comment": comment} if comment else {})
+        return self._post(("projects", project, "suggestions", suggestion_id, "approve"), body)
+
+    def reject(self, project: str, suggestion_id: str, digest: str, comment: str) -> Conversation[None]:
+        """Reject the suggestion with exactly this digest, and say why."""
+        body = {"digest": digest, "comment": comment}
+        return self._post(("projects", project, "suggestions", suggestion_id, "reject"), body)
+
+    def comment(self, project: str, suggestion_id: str, text: str) -> Conversation[None]:
+        """Say something about a suggestion."""
+        return self._post(("projects", project, "suggestions", suggestion_id, "comments"), {"text": text}, keyed=True)
+
+    # Projects and people
+
+    def projects(self, limit: int | None = None) -> Conversation[tuple[Project, ...]]:
+        """Return the projects that one is a member of; all of them for an admin."""
+        return self._list(("projects",), Project, limit)
+
+    def create_project(
+        self, name: str, label: str | None = None, description: str | None = None
+    ) -> Conversation[Project]:
+        """Create a project; the coordinator makes the label from the name where none is given."""
+        body = {"name": name, "label": label, "description": description}
+        return self._create(("projects",), Project, _given(body))
+
+    def project(self, label: str) -> Conversation[Project]:
+        """Return one project."""
+        return self.call(Request("GET", path_of("projects", label), json_of(Project)))
+
+    def update_project(
+        self, label: str, name: str | None = None, description: str | None = None
+    ) -> Conversation[Project]:
+        """Give a project another name or description; None leaves it as it is."""
+        body = _given({"name": name, "description": description})
+        return self.call(Request("PATCH", path_of("projects", label), json_of(Project), body, repeatable=True))
+
+    def contributors(self, project: str) -> Conversation[tuple[Contributor, ...]]:
+        """Return the members of a project."""
+        return self._list(("projects", project, "contributors"), Contributor)
+
+    def set_contributor(self, project: str, email: str, role: str) -> Conversation[None]:
+        """Make somebody a member of a project, or give a member another role."""
+        path = path_of("projects", project, "contributors", email)
+        return self.call(Request("PUT", path, nothing, {"role": role}))
+
+    def remove_contributor(self, project: str, email: str) -> Conversation[None]:
+        """Take somebody out of a project."""
+        return self.call(Request("DELETE", path_of("projects", project, "contributors", email), nothing))
+
+    def create_user(self, email: str, name: str, role: str = "user") -> Conversation[User]:
+        """Create a user: ``user`` or ``admin``."""
+        return self._create(("users",), User, {"email": email, "name": name, "role": role})
+
+    def users(self, limit: int | None = None) -> Conversation[tuple[User, ...]]:
+        """Return the users."""
+        return self._list(("users",), User, limit)
+
+    # API tokens
+
+    def create_token(
+        self, description: str, user_email: str | None = None, expires_in_days: int | None = None
+    ) -> Conversation[NewToken]:
+        """Create an API token for oneself, or as an admin for another user. The token is shown only now."""
+        body = {"description": description, "user_email": user_email, "expires_in_days": expires_in_days}
+        return self._create(("tokens",), NewToken, _given(body))
+
+    def tokens(self, limit: int | None = None) -> Conversation[tuple[Token, ...]]:
+        """Return what is known of one's tokens; of everybody's for an admin."""
+        return self._list(("tokens",), Token, limit)
+
+    def revoke_token(self, token_id: str) -> Conversation[None]:
+        """Make a token worthless at once."""
+        return self.call(Request("DELETE", path_of("tokens", token_id), nothing))
+
+    # Project keys
+
+    def create_key(self, project: str, name: str, size: int | None = None) -> Conversation[ProjectKey]:
+        """Have the coordinator generate a key of 32 or 64 bytes; None leaves the size to it."""
+        return self._create(("projects", project, "keys"), ProjectKey, _given({"name": name, "bytes": size}))
+
+    def keys(self, project: str) -> Conversation[tuple[ProjectKey, ...]]:
+        """Return what is known of the project's keys; never their material."""
+        return self._list(("projects", project, "keys"), ProjectKey)
+
+    def rotate_key(self, project: str, name: str) -> Conversation[ProjectKey]:
+        """Add a version to a key and make it the primary one."""
+        return self._create(("projects", project, "keys", name, "rotate"), ProjectKey, None)
+
+    def key_material(self, project: str, name: str) -> Conversation[Key]:
+        """Return a key with its material. For workers only; every such call is audited."""
+        return self.call(Request("GET", path_of("projects", project, "keys", name, "material"), _key(name)))
+
+    # Jobs and the audit log
+
+    def start_job(self, project: str, start: JobStart) -> Conversation[None]:
+        """Tell that a job starts; the same job again is its next attempt.
+
+        Raises:
+            NotApproved: the policy is not approved in the project.
+        """
+        return self.call(Request("PUT", path_of("projects", project, "jobs", start.job_id), nothing, start))
+
+    def heartbeat(self, project: str, job_id: str, progress: Progress) -> Conversation[None]:
+        """Tell how far a job is."""
+        return self._post(("projects", project, "jobs", job_id, "heartbeat"), progress, repeatable=True)
+
+    def finish_job(self, project: str, job_id: str, finish: JobFinish) -> Conversation[None]:
+        """Tell how a job ended; telling the same twice is fine."""
+        return self._post(("projects", project, "jobs", job_id, "finish"), finish, repeatable=True)
+
+    def jobs(self, project: str, limit: int | None = None) -> Conversation[tuple[Job, ...]]:
+        """Return the jobs of a project."""
+        return self._list(("projects", project, "jobs"), Job, limit)
+
+    def job(self, project: str, job_id: str) -> Conversation[Job]:
+        """Return one job."""
+        return self.call(Request("GET", path_of("projects", project, "jobs", job_id), json_of(Job)))
+
+    def audit(self, limit: int | None = None) -> Conversation[tuple[AuditEntry, ...]]:
+        """Return the audit log, newest first. For admins."""
+        return self._list(("audit",), AuditEntry, limit)
+
+    def _create(self, path: tuple[str, ...], kind: type[T], body: Mapping[str, Any] | None) -> Conversation[T]:
+        return self.call(Request("POST", path_of(*path), json_of(kind), body, keyed=True))
+
+    def _post(
+        self, path: tuple[str, ...], body: Any, *, repeatable: bool = False, keyed: bool = False
+    ) -> Conversation[None]:
+        return self.call(Request("POST", path_of(*path), nothing, body, repeatable=repeatable, keyed=keyed))
+
+    def _list(
+        self, path: tuple[str, ...], kind: type[Item], limit: int | None = None, *, expiry: float | None = None
+    ) -> Conversation[tuple[Item, ...]]:
+        """Turn the pages until their end, or until there are `limit` items."""
+        expiry = self._limits.expiry() if expiry is None else expiry
+        items: list[Item] = []
+        query = {"limit": str(min(limit or _PAGE, _PAGE))}
+        while True:
+            request = Request("GET", path_of(*path), json_of(Page[kind]), query=query)  # type: ignore[valid-type]
+            page = yield from exchange(request, self._limits, expiry)
+            items += page.items
+            if page.next is None or (limit is not None and len(items) >= limit):
+                return tuple(items[:limit])
+            if page.next == query.get("after"):
+                raise CoordinatorProtocolError(f"{request}: the list does not get on")
+            query = {**query, "after": page.next}
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _policy_request(path: str, known: tuple[str, SignedPolicy] | None) -> Request[tuple[str, SignedPolicy]]:
+    """Ask for a policy with its ETag; where one is known, only for a newer one."""
+    parse = json_of(SignedPolicy)
+    if known is None or not known[0]:
+        return Request("GET", path, lambda answer: (answer.headers.get("etag", ""), parse(answer)))
+    return Request(
+        "GET",
+        path,
+        lambda answer: known if answer.status == 304 else (answer.headers.get("etag", ""), parse(answer)),
+        headers={"If-None-Match": known[0]},
+        accepts=(200, 304),
+    )
+
+
+def _key(name: str) -> Callable[[Answer], Key]:
+    return lambda answer: json_of(WrittenKey)(answer).key(name)

@@ -1,0 +1,216 @@
+"""What the coordinator answers, typed and frozen. Fields that a newer coordinator adds are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator
+
+from cape_airflow.jobs import ColumnCounts, JobState, Progress
+from cape_airflow.keys import Secret
+from cape_airflow.policy import Policy
+
+Item = TypeVar("Item")
+
+
+def _secret(value: object) -> Secret:
+    if not isinstance(value, str):
+        raise ValueError("not text")
+    return Secret(value.encode())
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Page(_Result, Generic[Item]):
+    """One page of a list; `next` is the cursor of the page after it, None at the end."""
+
+    items: tuple[Item, ...]
+    next: str | None = None
+
+
+class Version(_Result):
+    """The version of the coordinator."""
+
+    version: str
+
+
+class SigningKey(_Result):
+    """An Ed25519 public key that approvals are signed with, base64url."""
+
+    key_id: str
+    public_key: str
+
+
+class Membership(_Result):
+    """A project that a user belongs to, and as what."""
+
+    label: str
+    role: str
+
+
+class User(_Result):
+    """A user; `projects` is only known of oneself."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    projects: tuple[Membership, ...] = ()
+
+
+class Contributor(_Result):
+    """A member of a project: project-owner, project-contributor, project-reader or worker."""
+
+    email: str
+    name: str = ""
+    role: str
+
+
+class Project(_Result):
+    """A project; `policy_digest` is None until a policy is approved."""
+
+    label: str
+    name: str
+    description: str | None = None
+    status: str
+    policy_digest: str | None = None
+
+
+class Comment(_Result):
+    """What somebody said about a suggestion."""
+
+    author: str
+    text: str
+    created_at: datetime
+
+
+class Suggestion(_Result):
+    """A proposed policy version: open, approved or rejected."""
+
+    id: str
+    project: str
+    title: str
+    description: str | None = None
+    state: str
+    digest: str
+    author: str
+    created_at: datetime
+    reviewed_by: str | None = None
+    reviewed_at: datetime | None = None
+    review_comment: str | None = None
+    comments: tuple[Comment, ...] = ()
+    policy: str
+
+
+class SignedPolicy(_Result):
+    """An approved policy as it came: nothing in it is believed before `trust` has checked it."""
+
+    project: str
+    digest: str
+    policy: str
+    approval: Mapping[str, JsonValue]
+    signature: str
+
+
+class Approval(_Result):
+    """What was signed when a policy was approved."""
+
+    project: str
+    digest: str
+    suggestion_id: str
+    approved_at: datetime
+    key_id: str
+
+
+@dataclass(frozen=True)
+class ApprovedPolicy:
+    """A policy that was checked: its digest is that of its text, and the approval of that digest is signed.
+
+    Args:
+        project: label.
+        digest: 64 lower-case hex digits.
+        text: as it was reviewed.
+        policy: the same, loaded.
+        approval: which suggestion was approved, and when.
+    """
+
+    project: str
+    digest: str
+    text: str
+    policy: Policy
+    approval: Approval
+
+
+class Token(_Result):
+    """What is known of an API token; never the token itself."""
+
+    id: str
+    description: str | None = None
+    user_email: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+class NewToken(Token):
+    """An API token at its making, the only time it is shown."""
+
+    token: Annotated[Secret, PlainValidator(_secret)]
+
+
+class KeyVersion(_Result):
+    """One version of a project key."""
+
+    version: int
+    created_at: datetime | None = None
+
+
+class ProjectKey(_Result):
+    """What is known of a project key; never its material. New tokens are made with version `primary`."""
+
+    name: str
+    primary: int
+    versions: tuple[KeyVersion, ...]
+
+
+class Job(_Result):
+    """One run of a plan, as the coordinator knows it.
+
+    Args:
+        attempts: how often it was started.
+        columns: what each input column got; empty until it is finished.
+        error: class name and message of the failure, without values.
+    """
+
+    project: str | None = None
+    job_id: str
+    state: JobState
+    attempts: Annotated[int, Field(ge=0)] = 1
+    policy_digest: str
+    engine: str | None = None
+    kernels: str | None = None
+    source: str | None = None
+    target: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    heartbeat_at: datetime | None = None
+    origin: Mapping[str, str] = Field(default_factory=dict)
+    progress: Progress | None = None
+    columns: tuple[ColumnCounts, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class AuditEntry(_Result):
+    """One row of the audit log; fields beyond these are kept as they came."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    seq: int
+    time: datetime
+    event: str

@@ -1,0 +1,48 @@
+"""Keys written down: the form in which a key file and the coordinator hand over a key with its versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+
+from cape_airflow.keys.encoding import from_base64url, to_base64url
+from cape_airflow.keys.material import Key, Secret
+
+SHORTEST = 16
+"""Bytes: 128 bits, the least that a key may have."""
+
+
+def material(text: object) -> Secret:
+    """Return key material from its base64url text.
+
+    Raises:
+        ValueError: it is not base64url, or of less than 16 bytes. The message does not show it.
+    """
+    if not isinstance(text, str):
+        raise ValueError("not text")
+    secret = from_base64url(text)
+    if len(secret) < SHORTEST:
+        raise ValueError(f"shorter than {SHORTEST} bytes")
+    return Secret(secret)
+
+
+def _text(secret: Secret) -> str:
+    return to_base64url(secret.reveal())
+
+
+class WrittenKey(BaseModel):
+    """``{"primary": 1, "versions": {"1": base64url}}``. Dumping it shows the material: only a key file does that."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    primary: Annotated[int, Field(ge=1)]
+    versions: Mapping[int, Annotated[Secret, PlainValidator(material), PlainSerializer(_text)]] = Field(repr=False)
+
+    def key(self, name: str) -> Key:
+        """Return it as the key of that name.
+
+        Raises:
+            KeyUnavailable: the primary version has no material.
+        """
+        return Key(name, self.versions, self.primary)
