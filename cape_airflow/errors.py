@@ -5,6 +5,7 @@
     ├── DataError                  the data does not fit the policy
     │   ├── SchemaMismatch         a column is missing, uncovered, or of a type that a technique cannot take
     │   ├── ValueRefused           values that a technique cannot take: says how many, never which
+    │   ├── GuaranteeBroken        the output does not keep what the policy guarantees: nothing is published
     │   └── DatasetError           a source cannot be read or a target cannot be written
     ├── KeyUnavailable             a key that the policy names cannot be had
     ├── NotApproved                no approved policy, or what came is not what was approved
@@ -73,6 +74,10 @@ class SchemaMismatch(DataError):
 
 class ValueRefused(DataError):
     """Some values cannot be taken by a technique; the message counts them and shows none."""
+
+
+class GuaranteeBroken(DataError):
+    """The output does not keep what the policy guarantees; nothing is published."""
 
 
 class DatasetError(DataError):

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cape_airflow.errors import PolicyError, SchemaMismatch
+from cape_airflow.policy import Plan, SuppressAttributes, SuppressRecords, Transform, compile_plan, load_policy
+
+SCHEMA = pa.schema({"email": pa.string(), "age": pa.int64(), "country": pa.string(), "notes": pa.string()})
+
+
+def _plan(text: str, schema: pa.Schema = SCHEMA) -> Plan:
+    return compile_plan(load_policy(text), schema)
+
+
+def _version_2(*rules: str, head: str = "") -> str:
+    return f"version: 2\n{head}\nrules:\n" + "\n".join(f"  - {rule}" for rule in rules)
+
+
+COVERED = _version_2(
+    "{match: {name: age}, actions: [{transform: {type: round, precision: -1}}]}",
+    "{where: age < 18, actions: [suppress-record]}",
+    "{match: {name: email}, actions: [{transform: {type: keyed-hash, key: {ref: k}}}]}",
+    "{match: {name: notes}, actions: [drop]}",
+    "{match: {name: country}, keep: {reason: coarse}}",
+)
+
+
+def test_every_column_gets_an_outcome() -> None:
+    plan = _plan(COVERED)
+    outcomes = {column.name: (column.decision, column.output_type, column.techniques) for column in plan.columns}
+    assert outcomes == {
+        "email": ("transformed", "string", ("keyed-hash",)),
+        "age": ("transformed", "int64", ("round",)),
+        "country": ("kept", "string", ()),
+        "notes": ("dropped", None, ("suppress-attribute",)),
+    }
+    assert plan.output_schema.names == ["email", "age", "country"]
+    assert plan.key_names == ("k",)
+    assert plan.columns[2].reason == "coarse"
+
+
+def test_version_2_suppresses_rows_by_their_input_values_first() -> None:
+    assert [type(step) for step in _plan(COVERED).steps] == [
+        SuppressRecords,
+        Transform,
+        Transform,
+        SuppressAttributes,
+    ]
+
+
+def test_version_1_keeps_the_order_of_the_rules() -> None:
+    plan = _plan(
+        "rules:\n"
+        "  - {match: {name: age}, actions: [{transform: {type: numeric-rounding, dtype: Long, precision: -1}}]}\n"
+        "  - {match: {name: age}, actions: [{transform: {type: row-redact, condition: age > 20}}]}\n"
+        "  - {match: {name: x}, actions: [{transform: {type: column-redact, columns: [notes, email]}}]}\n"
+    )
+    assert [type(step) for step in plan.steps] == [Transform, SuppressRecords, SuppressAttributes]
+    assert plan.output_schema.names == ["age", "country"]
+
+
+def test_version_1_keeps_what_no_rule_is_about_and_says_so() -> None:
+    plan = _plan("rules: [{match: {name: email}, actions: [drop]}]")
+    assert any("age, country, notes" in warning for warning in plan.warnings)
+    assert plan.columns[1].reason == "no rule is about it"
+
+
+def test_columns_that_are_only_dropped_are_not_read() -> None:
+    assert _plan(COVERED).read_columns == ("email", "age", "country")
+    filtered = COVERED.replace("age < 18", "notes is null")
+    assert _plan(filtered).read_columns == ("email", "age", "country", "notes")
+
+
+def test_c6_an_uncovered_column_is_refused_with_a_rule_to_paste() -> None:
+    with pytest.raises(SchemaMismatch, match="`phone`") as caught:
+        _plan(COVERED, SCHEMA.append(pa.field("phone", pa.string())))
+    assert "- match: {name: phone}\n    actions: [drop]" in str(caught.value)
+
+
+def test_default_drop_and_keep_cover_the_rest() -> None:
+    wider = SCHEMA.append(pa.field("phone", pa.string()))
+    dropped = _plan(COVERED.replace("version: 2", "version: 2\ndefault: drop"), wider)
+    assert "phone" not in dropped.output_schema.names
+    kept = _plan(COVERED.replace("version: 2", "version: 2\ndefault: keep"), wider)
+    assert kept.columns[-1].reason == "default: keep"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rules: [{match: {name: emial}, actions: [drop]}]", "did you mean `email`"),
+        ("rules: [{match: {name: Email}, actions: [drop]}]", "did you mean `email`"),
+        ("rules: [{match: {name: a}, actions: [{transform: {type: column-redact, columns: [age, nope]}}]}]", "`nope`"),
+        ("rules: [{match: {name: email}, actions: [drop, {transform: {type: tokenizer}}]}]", "no column matches"),
+        ("rules: [{match: {name: a}, actions: [{transform: {type: row-redact, condition: agee > 1}}]}]", "`age`"),
+        ("rules: [{match: {name: age}, actions: [{transform: {type: tokenizer}}]}]", "column `age`: `tokenizer` takes"),
+        (
+            "rules: [{match: {name: email}, actions: [drop]}, {match: {name: age}, actions: [drop]},"
+            " {match: {name: country}, actions: [drop]}, {match: {name: notes}, actions: [drop]}]",
+            "drops every column",
+        ),
+        (COVERED + "\nguarantees: [{type: k-anonymity, k: 2, quasi_identifiers: [notes]}]", "`notes` is no column"),
+    ],
+)
+def test_c6_what_does_not_fit_the_data_is_refused(text: str, words: str) -> None:
+    with pytest.raises(SchemaMismatch) as caught:
+        _plan(text)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("{match: {name: age}, actions: [drop, suppress-value]}", "nothing can follow"),
+        ("{match: {name: age}, actions: [suppress-record]}", "rule with `where`"),
+        ("{match: {name: age}, actions: [{transform: {type: suppress-attribute, columns: [email]}}]}", "in `match`"),
+    ],
+)
+def test_version_2_actions_that_make_no_sense_are_refused(rule: str, words: str) -> None:
+    with pytest.raises(PolicyError, match=words):
+        _plan(_version_2(rule, head="default: keep"))
+
+
+def test_a_column_that_is_there_twice_is_refused() -> None:
+    schema = pa.schema([pa.field("email", pa.string()), pa.field("email", pa.string())])
+    with pytest.raises(SchemaMismatch, match="more than one column `email`"):
+        _plan("rules: [{match: {name: email}, actions: [drop]}]", schema)
+
+
+def test_optional_rules_of_version_1_may_miss_their_column() -> None:
+    plan = _plan("rules: [{match: {name: phone, optional: true}, actions: [drop]}]")
+    assert plan.output_schema.names == SCHEMA.names
+
+
+def test_a_transformed_column_loses_the_metadata_that_described_its_values() -> None:
+    schema = pa.schema(
+        [pa.field("email", pa.string(), metadata={"cape.tags": "user.contact.email"}), *list(SCHEMA)[1:]]
+    )
+    plan = _plan(COVERED, schema)
+    assert plan.output_schema.field("email").metadata is None
+
+
+_names = st.sampled_from(["email", "Email", "e_mail", "age", "AGE", "ssn", "notes"])
+
+
+@given(st.sets(_names, min_size=1), st.sets(_names, min_size=1))
+def test_c6_no_column_leaves_unchanged_unless_the_policy_keeps_it(ruled: set[str], present: set[str]) -> None:
+    rules = [f"{{match: {{name: {name}}}, actions: [suppress-value]}}" for name in sorted(ruled)]
+    schema = pa.schema([(name, pa.string()) for name in sorted(present)])
+    try:
+        plan = _plan(_version_2(*rules), schema)
+    except SchemaMismatch:
+        assert ruled != present
+    else:
+        assert ruled == present
+        assert all(column.decision == "transformed" for column in plan.columns)

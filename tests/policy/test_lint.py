@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from cape_airflow.policy import lint, load_policy
+
+
+def test_an_inline_key_is_an_error_in_review() -> None:
+    text = "rules: [{match: {name: a}, actions: [{transform: {type: tokenizer, key: my secret}}]}]"
+    errors = [finding for finding in lint(load_policy(text)) if finding.level == "error"]
+    assert len(errors) == 1
+    assert "{ref: NAME}" in errors[0].message
+    assert errors[0].location is not None
+    assert "my secret" not in str(errors[0])
+
+
+def test_a_tokenizer_without_key_is_a_warning() -> None:
+    findings = lint(load_policy("rules: [{match: {name: a}, actions: [{transform: {type: tokenizer}}]}]"))
+    assert any(finding.level == "warning" and "tokenizer" in finding.message for finding in findings)
+
+
+def test_a_policy_that_covers_everything_has_no_finding() -> None:
+    assert lint(load_policy("version: 2\nrules: [{match: {name: a}, actions: [drop]}]")) == []
