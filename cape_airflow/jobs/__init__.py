@@ -1,5 +1,6 @@
 """The status of jobs: what is reported about a run, and the outbox that delivers it."""
 
+from cape_airflow.jobs.outbox import Delivery, Outbox
 from cape_airflow.jobs.report import ColumnCounts, JobFinish, JobStart, JobState, Progress
 
-__all__ = ["ColumnCounts", "JobFinish", "JobStart", "JobState", "Progress"]
+__all__ = ["ColumnCounts", "Delivery", "JobFinish", "JobStart", "JobState", "Outbox", "Progress"]
