@@ -8,131 +8,26 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 MAIL_DOMAIN = "mail.example"  # RFC 2606: nobody's
-FIRST_NAMES = [
-    "Amara",
-    "Anselm",
-    "Astrid",
-    "Beatriz",
-    "Bjorn",
-    "Callum",
-    "Camila",
-    "Chiara",
-    "Damian",
-    "Davide",
-    "Elif",
-    "Emeka",
-    "Esther",
-    "Farid",
-    "Freya",
-    "Gareth",
-    "Greta",
-    "Hamza",
-    "Hanna",
-    "Hiroshi",
-    "Ingrid",
-    "Isabel",
-    "Jamila",
-    "Jorge",
-    "Katarina",
-    "Kenji",
-    "Lamar",
-    "Leila",
-    "Lorenzo",
-    "Lucia",
-    "Magnus",
-    "Mariam",
-    "Mateo",
-    "Mirela",
-    "Nadia",
-    "Niamh",
-    "Nikolai",
-    "Olga",
-    "Omar",
-    "Paloma",
-    "Petra",
-    "Quentin",
-    "Rania",
-    "Rasmus",
-    "Rosalind",
-    "Samir",
-    "Saoirse",
-    "Selma",
-    "Stefan",
-    "Tamsin",
-    "Thandiwe",
-    "Tomasz",
-    "Ursula",
-    "Viktor",
-    "Wanjiru",
-    "Xavier",
-    "Yasmin",
-    "Yusuf",
-    "Zofia",
-    "Zuzana",
-]
-LAST_NAMES = [
-    "Abernathy",
-    "Aguilar",
-    "Andersson",
-    "Bakker",
-    "Bianchi",
-    "Brzezinski",
-    "Castellano",
-    "Chukwu",
-    "Dimitrov",
-    "Duarte",
-    "Eriksen",
-    "Espinoza",
-    "Fairbanks",
-    "Ferreira",
-    "Gallagher",
-    "Goldstein",
-    "Grigorescu",
-    "Haddad",
-    "Hargreaves",
-    "Hashimoto",
-    "Horvath",
-    "Ibrahimovic",
-    "Jankowski",
-    "Jorgensen",
-    "Kamau",
-    "Karlsson",
-    "Keller",
-    "Kowalczyk",
-    "Lindqvist",
-    "Lombardi",
-    "MacAllister",
-    "Mahlangu",
-    "Marchetti",
-    "Meszaros",
-    "Mwangi",
-    "Nakagawa",
-    "Novotny",
-    "Obradovic",
-    "Okonkwo",
-    "Ozturk",
-    "Papadakis",
-    "Pellegrini",
-    "Petersen",
-    "Quintero",
-    "Rasmussen",
-    "Reinhardt",
-    "Rodrigues",
-    "Santangelo",
-    "Sepulveda",
-    "Silvestri",
-    "Sorensen",
-    "Takahashi",
-    "Thorvaldsen",
-    "Ulloa",
-    "Vandenberg",
-    "Villanueva",
-    "Wachowski",
-    "Whitfield",
-    "Yilmaz",
-    "Zielinski",
-]
+FIRST_NAMES = _words("""
+    Amara Anselm Astrid Beatriz Bjorn Callum Camila Chiara Damian Davide Elif Emeka Esther Farid Freya Gareth Greta
+    Hamza Hanna Hiroshi Ingrid Isabel Jamila Jorge Katarina Kenji Lamar Leila Lorenzo Lucia Magnus Mariam Mateo
+    Mirela Nadia Niamh Nikolai Olga Omar Paloma Petra Quentin Rania Rasmus Rosalind Samir Saoirse Selma Stefan
+    Tamsin Thandiwe Tomasz Ursula Viktor Wanjiru Xavier Yasmin Yusuf Zofia Zuzana
+""")
+LAST_NAMES = _words("""
+    Abernathy Aguilar Andersson Bakker Bianchi Brzezinski Castellano Chukwu Dimitrov Duarte Eriksen Espinoza
+    Fairbanks Ferreira Gallagher Goldstein Grigorescu Haddad Hargreaves Hashimoto Horvath Ibrahimovic Jankowski
+    Jorgensen Kamau Karlsson Keller Kowalczyk Lindqvist Lombardi MacAllister Mahlangu Marchetti Meszaros Mwangi
+    Nakagawa Novotny Obradovic Okonkwo Ozturk Papadakis Pellegrini Petersen Quintero Rasmussen Reinhardt Rodrigues
+    Santangelo Sepulveda Silvestri Sorensen Takahashi Thorvaldsen Ulloa Vandenberg Villanueva Wachowski Whitfield
+    Yilmaz Zielinski
+""")
 COUNTRIES = ("BR", "DE", "ES", "GB", "IE", "IT", "JP", "KE", "NG", "PL", "SE", "TR", "US", "ZA")
 REMARKS = ("asked about the new tariff", "wants to be called back", "moved house", "is happy with the service")
 
