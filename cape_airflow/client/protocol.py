@@ -29,7 +29,7 @@ _LONGEST_REASON = 500
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole answer.
+    """An answer.
 
     Args:
         status: HTTP status.
@@ -40,6 +40,11 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def whole(self) -> bool:
+        """Whether it says where it ends; if not, it may have been cut off (RFC 9112 section 8)."""
+        return self.status in (204, 304) or not self.headers.keys().isdisjoint(("content-length", "transfer-encoding"))
 
 
 @dataclass(frozen=True)

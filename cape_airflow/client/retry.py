@@ -58,7 +58,7 @@ def exchange(request: Request[T], limits: Limits, expiry: float) -> Conversation
         if left <= 0:
             break
         outcome = yield Send(request.method, request.path, request.query, headers, content, left)
-        if isinstance(outcome, Answer) and not _passing(outcome.status):
+        if isinstance(outcome, Answer) and outcome.whole and not _passing(outcome.status):
             return read(request, outcome, limits.max_bytes)
         trouble = f"{_describe(outcome)} (try {tries})"
         if not request.idempotent:
@@ -86,7 +86,9 @@ def _passing(status: int) -> bool:
 
 
 def _describe(outcome: Answer | NoAnswer | None) -> str:
-    return f"HTTP status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason if outcome else "nothing"
+    if not isinstance(outcome, Answer):
+        return outcome.reason if outcome else "no answer"
+    return f"HTTP status {outcome.status}" if _passing(outcome.status) else "the answer was cut off"
 
 
 def _retry_after(outcome: Answer | NoAnswer | None) -> float:
