@@ -1,0 +1,193 @@
+"""Where batches come from: a file, a glob, or a (partitioned) folder, on this machine or behind any fsspec URL."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, BinaryIO, cast
+
+import fsspec
+import pyarrow as pa
+
+from cape_airflow.datasets.failures import attempt, attempt_each
+from cape_airflow.datasets.formats import Description, Format, format_by_name, format_by_suffix
+from cape_airflow.datasets.listing import SourceFile, fixed_part, list_files
+from cape_airflow.datasets.location import Location, locate
+from cape_airflow.datasets.partitions import Partitions, hive_partitions
+from cape_airflow.errors import DatasetError, SchemaMismatch, did_you_mean
+
+
+class Source:
+    """Batches of one schema; made by `open_source`.
+
+    Attributes:
+        url: as it was given.
+        format: name of the file format.
+        schema: columns of the files, then partition columns.
+        row_count: rows of all files, where the files tell it without being read, else None.
+        files: names of the files, in the order in which they are read.
+        size: bytes of all files.
+        bytes_read: bytes fetched by the current or last `batches`.
+    """
+
+    def __init__(self, location: Location, url: str, files: Sequence[SourceFile], kind: Format) -> None:
+        self.url = url
+        self.format = kind.name
+        self.files = tuple(file.location.name for file in files)
+        self.size = sum(file.size for file in files)
+        self.bytes_read = 0
+        self._location = location
+        self._files = files
+        self._kind = kind
+        self._partitions = self._find_partitions()
+        descriptions = [self._describe(file) for file in (files if kind.self_describing else files[:1])]
+        self._columns = self._one_schema(descriptions)
+        self.schema = pa.schema([*self._columns, *self._partitions.schema], metadata=self._columns.metadata)
+        self.row_count = sum(one.rows or 0 for one in descriptions) if kind.self_describing else None
+        self._check_names()
+
+    def batches(self, columns: Sequence[str] | None = None, batch_rows: int = 65536) -> Iterator[pa.RecordBatch]:
+        """Read all rows, in the order of the files and of the rows in them. May be called again.
+
+        Args:
+            columns: names of the columns wanted, in that order; None for all.
+            batch_rows: the most rows in a batch.
+
+        Raises:
+            SchemaMismatch: no such column.
+            DatasetError: a file is broken, or a value does not fit; the message says where, and shows no value.
+        """
+        names = self.schema.names if columns is None else list(columns)
+        for name in names:
+            if name not in self.schema.names:
+                raise SchemaMismatch(f"{self.url} has no column `{name}`{did_you_mean(name, self.schema.names)}")
+        self.bytes_read = 0
+        return self._batches(names, batch_rows)
+
+    def _batches(self, names: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        wanted = pa.schema([self.schema.field(name) for name in names])
+        stored = [name for name in names if name in self._columns.names]
+        placed = [name for name in names if name not in stored]
+        for number, file in enumerate(self._files):
+            for batch in self._read(file, stored or self._columns.names[:1], batch_rows):
+                constants = self._partitions.columns(number, placed, batch.num_rows)
+                by_name = dict(zip([*stored, *placed], [*batch.select(stored).columns, *constants], strict=True))
+                yield pa.RecordBatch.from_arrays([by_name[name] for name in names], schema=wanted)
+
+    def _read(self, file: SourceFile, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        task = f"read {file.location.name}"
+        with self._open(file) as stream:
+            found = self._kind.batches(stream, self._columns, columns, batch_rows)
+            for batch in attempt_each(found, task, self._columns.names):
+                for start in range(0, batch.num_rows, batch_rows):
+                    yield batch.slice(start, batch_rows)
+
+    def reads(self, target: Location) -> bool:
+        """Whether something written to `target` would replace, or later be read as, a file of this source."""
+        kind, path = target.identity
+        source_kind, pattern = self._location.identity
+        return (
+            self._location.holds(target)
+            or any(target.holds(file.location) for file in self._files)
+            or (kind == source_kind and fnmatchcase(path, pattern))
+        )
+
+    def _open(self, file: SourceFile) -> BinaryIO:
+        stream = attempt(lambda: file.location.filesystem.open(file.location.path, "rb"), f"open {file.location.name}")
+        return cast(BinaryIO, _Meter(stream, self._count))
+
+    def _count(self, size: int) -> None:
+        self.bytes_read = min(self.bytes_read + size, self.size)  # headers and footers may be fetched twice
+
+    def _describe(self, file: SourceFile) -> Description:
+        with self._open(file) as stream:
+            return attempt(lambda: self._kind.describe(stream), f"read {file.location.name}")
+
+    def _find_partitions(self) -> Partitions:
+        base = fixed_part(self._location.path)
+        paths = [file.location.path for file in self._files]
+        return attempt(lambda: hive_partitions(paths, base), f"read the partitions of {self.url}")
+
+    def _one_schema(self, descriptions: Sequence[Description]) -> pa.Schema:
+        first = descriptions[0].schema
+        for name, description in zip(self.files, descriptions, strict=False):
+            if difference := _difference(description.schema, first):
+                raise DatasetError(f"{name}: {difference} {self.files[0]}; give the files one schema")
+        return pa.unify_schemas([first, *(description.schema for description in descriptions[1:])])
+
+    def _check_names(self) -> None:
+        twice = [name for name, count in Counter(self.schema.names).items() if count > 1]
+        if twice:
+            raise DatasetError(f"{self.url} has more than one column `{twice[0]}`; rename one")
+
+
+class _Meter(io.RawIOBase):
+    """A readable file that tells how many bytes are fetched."""
+
+    def __init__(self, file: BinaryIO, count: Callable[[int], None]) -> None:
+        self._file = file
+        self._count = count
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._count(len(data))
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def open_source(
+    url: str,
+    *,
+    format: str | None = None,
+    storage_options: Mapping[str, Any] | None = None,
+    filesystem: fsspec.AbstractFileSystem | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Source:
+    """Open a dataset for reading; reads schemas, and no rows beyond the first block of text files.
+
+    Args:
+        url: a file, a glob, or a folder (with hive partitions or without); a local path or any fsspec URL.
+        format: ``parquet``, ``csv``, ``jsonl`` or ``arrow``; None tells it by the suffix.
+        storage_options: for the filesystem, e.g. ``{"endpoint_url": ...}``; never shown.
+        filesystem: an fsspec filesystem that exists already.
+        options: of the format, e.g. ``{"column_types": {"zip": "string"}}`` (see `datasets.formats`).
+
+    Raises:
+        DatasetError: nothing there, a broken file, or files of different schemas.
+        MissingExtra: the package for this protocol is not installed.
+    """
+    location = locate(url, storage_options, filesystem)
+    files = attempt(lambda: list_files(location), f"list {location.name}")
+    if not files:
+        raise DatasetError(f"there is no file at {location.name}")
+    names = {format or format_by_suffix(file.location.path) for file in files}
+    if len(names) > 1:
+        raise DatasetError(f"{location.name} holds files of several formats ({', '.join(sorted(names))}); give a glob")
+    return Source(location, url, files, format_by_name(names.pop(), options))
+
+
+def _difference(schema: pa.Schema, first: pa.Schema) -> str:
+    for field in first:
+        if field.name not in schema.names:
+            return f"column `{field.name}` is missing, unlike in"
+        if schema.field(field.name).type != field.type:
+            return f"column `{field.name}` is {schema.field(field.name).type}, and {field.type} in"
+    extra = [name for name in schema.names if name not in first.names]
+    return f"column `{extra[0]}` is further to those in" if extra else ""
