@@ -17,7 +17,7 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from cape_airflow.errors import SchemaMismatch
+from cape_airflow.errors import SchemaMismatch, ValueRefused
 from cape_airflow.keys import KeyRing
 
 Kernel = Callable[[pa.Array], pa.Array]
@@ -60,11 +60,19 @@ class Binding:
 
 @dataclass(frozen=True)
 class Example:
-    """A worked example for docs and UI; a test runs it. Random techniques say what stays true instead of `output`."""
+    """A worked example for docs and UI; a test runs it.
+
+    Args:
+        input: one value, as text.
+        output: what comes out, as text; of random techniques, one of the possible outputs.
+        parameters: of the policy. A key is 64 bytes 00, 01 .. 3f, or 32 bytes 00 .. 1f for Cape's reversible tokens.
+        input_type: Arrow type of the column.
+    """
 
     input: str
     output: str
     parameters: dict[str, object] = field(default_factory=dict)
+    input_type: str = "string"
 
 
 class Technique(BaseModel):
@@ -125,6 +133,17 @@ class Transformation(Technique, ABC):
             KeyUnavailable: a key cannot be had, or is of the wrong length.
             ValueRefused: (the kernel) values that cannot be taken, counted and never shown.
         """
+
+    def named(self, kernel: Kernel, binding: Binding) -> Kernel:
+        """Return the kernel with errors that say which technique refused values of which column."""
+
+        def run(array: pa.Array) -> pa.Array:
+            try:
+                return kernel(array)
+            except ValueRefused as error:
+                raise ValueRefused(f"column `{binding.column}`, `{self.type}`: {error}") from None
+
+        return run
 
     def unsupported(self, input_type: pa.DataType, takes: str) -> SchemaMismatch:
         """Return the error for a type that this technique cannot take."""

@@ -26,18 +26,20 @@ class Elementwise(Transformation):
 
     def output_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return `value_type`, inside a dictionary of the same index type where the input is one."""
-        if pa.types.is_dictionary(input_type):
-            return pa.dictionary(input_type.index_type, self.value_type(input_type.value_type))
-        return self.value_type(input_type)
+        if not pa.types.is_dictionary(input_type):
+            return self.value_type(input_type)
+        if pa.types.is_nested(input_type.value_type) or pa.types.is_dictionary(input_type.value_type):
+            raise self.unsupported(input_type, "dictionaries of plain values")
+        return pa.dictionary(input_type.index_type, self.value_type(input_type.value_type))
 
     def bind(self, binding: Binding) -> Kernel:
-        """Return a kernel that takes plain arrays and dictionary arrays."""
+        """Return a kernel that takes plain arrays and dictionary arrays; refused dictionary values count once each."""
         kernel = self.value_kernel(binding)
 
         def run(array: pa.Array) -> pa.Array:
             return _through_dictionary(array, kernel) if pa.types.is_dictionary(array.type) else kernel(array)
 
-        return run
+        return self.named(run, binding)
 
 
 def _through_dictionary(array: pa.DictionaryArray, kernel: Kernel) -> pa.DictionaryArray:

@@ -16,7 +16,13 @@ from pydantic import ValidationError
 
 from cape_airflow.errors import PolicyError, did_you_mean
 from cape_airflow.transformations.base import Technique
-from cape_airflow.transformations.suppression import SuppressAttribute, SuppressRecord, SuppressValue
+from cape_airflow.transformations.generalization import DateTruncate, Round
+from cape_airflow.transformations.noise import AddNoise
+from cape_airflow.transformations.pseudonymization import DeterministicEncryption, KeyedHash, Reveal
+from cape_airflow.transformations.suppression import CharacterMask, SuppressAttribute, SuppressRecord, SuppressValue
+from cape_airflow.transformations.version1.dates import DatePerturbation, DateTruncation
+from cape_airflow.transformations.version1.numbers import NumericPerturbation, NumericRounding
+from cape_airflow.transformations.version1.tokens import ReversibleTokenizer, Tokenizer, TokenReverser
 
 ENTRY_POINT_GROUP = "cape_airflow.transformations"
 
@@ -88,13 +94,27 @@ def _explain(error: ValidationError, technique: type[Technique]) -> str:
         elif item["type"] == "missing":
             complaints.append(f"needs the parameter `{place}`")
         else:
-            message = item["msg"].removeprefix("Value error, ")
+            message = item["msg"].removeprefix("Value error, ").replace("valid tuple", "valid list")
             complaints.append(f"`{place}`: {message}" if place else message)
     return "; ".join(complaints)
 
 
 BUILT_IN: tuple[type[Technique], ...] = (
+    KeyedHash,
+    DeterministicEncryption,
+    Reveal,
+    CharacterMask,
+    SuppressValue,
     SuppressAttribute,
     SuppressRecord,
-    SuppressValue,
+    Round,
+    DateTruncate,
+    AddNoise,
+    Tokenizer,
+    ReversibleTokenizer,
+    TokenReverser,
+    NumericRounding,
+    NumericPerturbation,
+    DateTruncation,
+    DatePerturbation,
 )

@@ -1,20 +1,26 @@
-"""Suppression: columns, rows or values that do not come out."""
+"""Suppression: columns, rows, values or characters that do not come out."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
 
 from cape_airflow.errors import SchemaMismatch
+from cape_airflow.kernels.text import checked_text, is_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, Technique
 from cape_airflow.transformations.elementwise import Elementwise
+from cape_airflow.transformations.parameters import Names
+
+Count = Annotated[int, Field(ge=0)]
 
 
 class SuppressAttribute(Technique):
     """Drop whole columns (ISO/IEC 20889 suppression).
 
-    What is left may still identify people in combination.
+    Not given: safety of what is left. The other columns may still identify people in combination.
 
     Args:
         columns: names to drop; empty for the column that the rule matched.
@@ -24,15 +30,15 @@ class SuppressAttribute(Technique):
     aliases: ClassVar[tuple[str, ...]] = ("column-redact",)
     family: ClassVar[Family] = Family.SUPPRESSION
     linkable: ClassVar[bool] = False
-    example: ClassVar[Example] = Example("1 Main Street", "(no such column)")
+    example: ClassVar[Example] = Example("1 Main Street", "(no such column)", {"columns": ["address"]})
 
-    columns: tuple[str, ...] = ()
+    columns: Names = ()
 
 
 class SuppressRecord(Technique):
     """Drop the rows for which a condition is true (ISO/IEC 20889 record suppression); null is not true.
 
-    That a row is missing can itself tell something where the reader knows the condition.
+    Not given: secrecy of the condition. Who knows it and knows of a person learns from the missing row.
 
     Args:
         condition: the condition; None for the rule's own ``where``.
@@ -42,7 +48,7 @@ class SuppressRecord(Technique):
     aliases: ClassVar[tuple[str, ...]] = ("row-redact",)
     family: ClassVar[Family] = Family.SUPPRESSION
     linkable: ClassVar[bool] = False
-    example: ClassVar[Example] = Example("17", "(no such row)", {"condition": "age < 18"})
+    example: ClassVar[Example] = Example("17", "(no such row)", {"condition": "age < 18"}, "int64")
 
     condition: str | None = None
 
@@ -50,10 +56,10 @@ class SuppressRecord(Technique):
 class SuppressValue(Elementwise):
     """Replace every value by null or by one constant (ISO/IEC 20889 local suppression).
 
-    With a `replacement`, nulls stay null: the output still tells which rows had a value.
+    Not given: secrecy of which rows had a value. With a `replacement`, nulls stay null.
 
     Args:
-        replacement: of the column's type; dates and timestamps as ISO 8601 text, decimals as text.
+        replacement: of the column's type; dates and timestamps as ISO 8601 text, decimals as text. None for null.
     """
 
     type: ClassVar[str] = "suppress-value"
@@ -74,13 +80,58 @@ class SuppressValue(Elementwise):
         def suppress(array: pa.Array) -> pa.Array:
             if self.replacement is None:
                 return pa.nulls(len(array), array.type)
-            constant = pa.repeat(self._constant(array.type), len(array))
-            return pa.compute.if_else(array.is_valid(), constant, pa.scalar(None, array.type))
+            constant = pa.repeat(self._constant(array.type), 1)
+            return constant.take(pc.if_else(array.is_valid(), 0, None))
 
         return suppress
 
     def _constant(self, column_type: pa.DataType) -> pa.Scalar:
         try:
             return pa.scalar(self.replacement).cast(column_type)
-        except pa.ArrowException:
+        except (pa.ArrowException, OverflowError):
             raise SchemaMismatch(f"the `replacement` of `{self.type}` is not a {column_type}") from None
+
+
+class CharacterMask(Elementwise):
+    """Replace characters by a mask, but for the first and last few (ISO/IEC 20889 masking).
+
+    A value with no more characters than are to be kept is masked whole. A character is a Unicode code point.
+
+    Not given: secrecy of the length and of the kept ends, which may identify people; distinct values may look alike.
+
+    Args:
+        keep_first: characters shown at the start.
+        keep_last: characters shown at the end.
+        mask: the one character that stands for a hidden one.
+    """
+
+    type: ClassVar[str] = "character-mask"
+    family: ClassVar[Family] = Family.SUPPRESSION
+    example: ClassVar[Example] = Example("4556737586899855", "************9855", {"keep_last": 4})
+
+    keep_first: Count = 0
+    keep_last: Count = 0
+    mask: Annotated[str, Field(min_length=1, max_length=1)] = "*"
+
+    def value_type(self, input_type: pa.DataType) -> pa.DataType:
+        """Return string, or large_string for large_string."""
+        if not is_text(input_type):
+            raise self.unsupported(input_type, "text")
+        return text_type(input_type)
+
+    def value_kernel(self, binding: Binding) -> Kernel:
+        """Return a kernel of Arrow string functions."""
+        return self._masked
+
+    def _masked(self, array: pa.Array) -> pa.Array:
+        text = checked_text(array)
+        length = pc.utf8_length(text)
+        hidden = pc.subtract(length, self.keep_first + self.keep_last)
+        masked_whole = pc.binary_repeat(pa.scalar(self.mask, text.type), length)
+        masked = pc.binary_join_element_wise(
+            pc.utf8_slice_codeunits(text, 0, self.keep_first),
+            pc.binary_repeat(pa.scalar(self.mask, text.type), pc.max_element_wise(hidden, 0, skip_nulls=False)),
+            pc.utf8_slice_codeunits(text, -self.keep_last) if self.keep_last else "",
+            "",
+        )
+        return pc.if_else(pc.greater(hidden, 0), masked, masked_whole)

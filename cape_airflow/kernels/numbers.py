@@ -1,0 +1,152 @@
+"""Numbers: from Arrow to numpy and back, rounding, casting and adding, without ever wrapping round."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cape_airflow.errors import ValueRefused
+from cape_airflow.kernels.refusal import refused, refusing
+
+Numbers = npt.NDArray[Any]
+
+_WORDS = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
+
+
+def to_numpy(array: pa.Array) -> Numbers:
+    """Return the values of integers, floats, dates (days or ms) or timestamps (ticks); zero bits where null."""
+    words = array.view(_WORDS[array.type.bit_width]).fill_null(0).to_numpy(zero_copy_only=False)
+    return words.view(_numpy_type(array.type))
+
+
+def from_numpy(values: Numbers, like: pa.Array, column_type: pa.DataType) -> pa.Array:
+    """Return `values` as an Arrow array of `column_type`, null where `like` is null."""
+    word = _WORDS[column_type.bit_width]
+    words = np.ascontiguousarray(values, _numpy_type(column_type)).view(word.to_pandas_dtype())
+    mask = like.is_null().to_numpy(zero_copy_only=False) if like.null_count else None
+    return pa.array(words, word, mask=mask).view(column_type)
+
+
+def round_half_even(array: pa.Array, digits: int) -> pa.Array:
+    """Round to `digits` decimal places, ties to even; negative digits round to tens, hundreds and so on.
+
+    Integers and decimals are rounded exactly, floats as numpy rounds them: on the scaled value.
+
+    Raises:
+        ValueRefused: values whose rounding does not fit the type.
+    """
+    if not pa.types.is_floating(array.type):
+        return refusing(lambda part: pc.round(part, digits, "half_to_even"), array, f"do not fit {array.type} {_ROUNDED}")
+    values = to_numpy(array)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rounded = np.round(values, digits)
+    lost = np.isfinite(values) & ~np.isfinite(rounded)
+    if digits < 0:
+        refuse_where(lost, array, f"do not fit {array.type} {_ROUNDED}")
+    # A float too large to be scaled up has no decimal places to lose.
+    return from_numpy(np.where(lost, values, rounded), array, array.type)
+
+
+def can_round(column_type: pa.DataType, digits: int) -> bool:
+    """Whether rounding to `digits` makes sense in the type: zero can be."""
+    try:
+        round_half_even(pa.array([0]).cast(column_type), digits)
+    except ValueRefused:
+        return False
+    return True
+
+
+def cast_numbers(array: pa.Array, column_type: pa.DataType) -> pa.Array:
+    """Cast numbers as numpy does, fractions cut off toward zero, but refuse what would wrap round or become infinite.
+
+    Raises:
+        ValueRefused: values out of the range of `column_type`; NaN and infinity where that is an integer.
+    """
+    if pa.types.is_float16(array.type):
+        array = array.cast(pa.float32())
+    if pa.types.is_floating(column_type):
+        return _cast_to_float(array, column_type)
+    whole = pc.trunc(array) if pa.types.is_floating(array.type) else array
+    return refusing(lambda part: part.cast(column_type), whole, f"do not fit {column_type}; choose a wider `dtype`")
+
+
+def add_clipped(values: Numbers, noise: npt.NDArray[np.int64], kind: npt.DTypeLike) -> tuple[Numbers, Numbers]:
+    """Add integers; where the sum leaves the range of the integer type `kind`, it stops at the range's end.
+
+    Args:
+        values: integers in the range of `kind`.
+
+    Returns:
+        The sums, as `kind`, and where they were stopped.
+    """
+    limits = np.iinfo(kind)
+    # Modulo 2^64 the distance to either end of the range is exact, whatever the type.
+    wide = values.astype(np.uint64)
+    up, down = _modulo(limits.max) - wide, wide - _modulo(limits.min)
+    step, room = np.abs(noise).view(np.uint64), np.where(noise >= 0, up, down)
+    moved = np.minimum(step, room)
+    return np.where(noise >= 0, wide + moved, wide - moved).astype(kind), step > room
+
+
+def add_clipped_decimals(array: pa.Array, noise: npt.NDArray[np.int64]) -> pa.Array:
+    """Add whole multiples of the last decimal place to decimals; sums stop at the largest number of the type.
+
+    Args:
+        array: decimal128 or decimal256 of at most 75 digits.
+        noise: one number of last places per value.
+    """
+    precision, scale = array.type.precision, array.type.scale
+    wide = pa.decimal256(max(precision, 19) + 1, scale)
+    steps = pa.array(noise).cast(pa.decimal256(19, 0)).view(pa.decimal256(19, scale)).cast(wide)
+    end = Decimal(10**precision - 1).scaleb(-scale, _EXACT)
+    total = pc.add(array.cast(wide), steps)
+    for limit, function in ((end, pc.min_element_wise), (-end, pc.max_element_wise)):
+        total = function(total, pa.scalar(limit, total.type), skip_nulls=False)
+    return total.cast(array.type)
+
+
+def add_floats(array: pa.Array, noise: npt.NDArray[np.float64]) -> pa.Array:
+    """Add to floats; sums stop at the largest finite number of the type, NaN and infinity stay."""
+    values = to_numpy(array)
+    end = float(np.finfo(values.dtype).max)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = (values.astype(np.float64) + noise).clip(-end, end)
+    return from_numpy(np.where(np.isfinite(values), total, values), array, array.type)
+
+
+def refuse_where(outside: Numbers, array: pa.Array, why: str) -> None:
+    """Refuse if there is a non-null value of `array` where `outside` is true.
+
+    Raises:
+        ValueRefused: there are; "N values" and `why`.
+    """
+    count = int((outside & array.is_valid().to_numpy(zero_copy_only=False)).sum())
+    if count:
+        raise refused(count, why)
+
+
+_EXACT = Context(prec=100)
+_ROUNDED = "once rounded; choose a `precision` nearer to zero, or a wider type"
+
+
+def _modulo(number: int) -> np.uint64:
+    return np.uint64(number % 2**64)
+
+
+def _numpy_type(column_type: pa.DataType) -> np.dtype[Any]:
+    is_number = pa.types.is_integer(column_type) or pa.types.is_floating(column_type)
+    return np.dtype((column_type if is_number else _WORDS[column_type.bit_width]).to_pandas_dtype())
+
+
+def _cast_to_float(array: pa.Array, column_type: pa.DataType) -> pa.Array:
+    result = array.cast(column_type, safe=False)
+    if pa.types.is_floating(array.type):
+        lost = pc.and_(pc.is_finite(array), pc.is_inf(result))
+        if pc.any(lost).as_py():
+            raise refused(pc.sum(lost).as_py(), f"do not fit {column_type}; choose a wider `dtype`")
+    return result

@@ -1,0 +1,108 @@
+"""Text as the bytes that hashes and ciphers take.
+
+Canonical text, so that equal values meet whatever type carries them: integers in decimal, dates in ISO 8601,
+booleans ``true`` and ``false``, decimals in plain notation without trailing zeros (5.00 is ``5``).
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from cape_airflow.errors import ValueRefused
+from cape_airflow.kernels.refusal import refused, refusing
+
+NOT_UTF8 = "not valid UTF-8; repair the source, or drop the rows or the column"
+
+
+def is_text(column_type: pa.DataType) -> bool:
+    """Whether the type is string, large_string or string_view."""
+    types = pa.types
+    return bool(types.is_string(column_type) or types.is_large_string(column_type) or types.is_string_view(column_type))
+
+
+def has_canonical_text(column_type: pa.DataType) -> bool:
+    """Whether equal values of the type have one text: text, integers, dates, decimals and booleans."""
+    types = pa.types
+    return (
+        is_text(column_type)
+        or types.is_integer(column_type)
+        or types.is_date(column_type)
+        or types.is_decimal(column_type)
+        or types.is_boolean(column_type)
+    )
+
+
+def text_type(column_type: pa.DataType) -> pa.DataType:
+    """Return the text type that comes out for a column: large types give large_string, all others string."""
+    return pa.large_string() if _is_large(column_type) else pa.string()
+
+
+def bytes_type(column_type: pa.DataType) -> pa.DataType:
+    """Return the type that holds the bytes of a text column: large_binary for large types, else binary."""
+    return pa.large_binary() if _is_large(column_type) else pa.binary()
+
+
+def checked_text(array: pa.Array) -> pa.Array:
+    """Return text as string or large_string, once it is known to be UTF-8.
+
+    Raises:
+        ValueRefused: some values are not.
+    """
+    plain = array.cast(text_type(array.type))
+    return refusing(_validated, plain, f"are {NOT_UTF8}")
+
+
+def canonical_text(array: pa.Array) -> pa.Array:
+    """Return the canonical text (see the module) of any array for which `has_canonical_text` holds.
+
+    Raises:
+        ValueRefused: text that is not UTF-8.
+    """
+    if is_text(array.type):
+        return checked_text(array)
+    if pa.types.is_decimal(array.type):
+        return pa.array([None if value is None else _plain(f"{value:f}") for value in array.to_pylist()], pa.string())
+    if pa.types.is_date64(array.type):
+        return array.cast(pa.date32(), safe=False).cast(pa.string())
+    return array.cast(pa.string())
+
+
+def encode(array: pa.Array, encoding: str) -> pa.Array:
+    """Return text as the bytes of a Python text encoding.
+
+    Raises:
+        ValueRefused: text that is not UTF-8, or that the encoding has no bytes for.
+    """
+
+    def encoded(part: pa.Array) -> pa.Array:
+        values = [None if text is None else text.encode(encoding) for text in part.to_pylist()]
+        return pa.array(values, bytes_type(part.type))
+
+    return refusing(encoded, checked_text(array), f"cannot be written in {encoding}; choose another `encoding`")
+
+
+def decode(array: pa.Array, encoding: str) -> pa.Array:
+    """Return bytes as text; the inverse of `encode`.
+
+    Raises:
+        ValueRefused: bytes that are no text in that encoding.
+    """
+
+    def decoded(part: pa.Array) -> pa.Array:
+        texts = [None if value is None else value.decode(encoding) for value in part.to_pylist()]
+        return pa.array(texts, text_type(part.type))
+
+    return refusing(decoded, array, f"are not text in {encoding}; give the `encoding` that they were made with")
+
+
+def _is_large(column_type: pa.DataType) -> bool:
+    return bool(pa.types.is_large_string(column_type) or pa.types.is_large_binary(column_type))
+
+
+def _validated(array: pa.Array) -> pa.Array:
+    array.validate(full=True)
+    return array
+
+
+def _plain(number: str) -> str:
+    return number.rstrip("0").rstrip(".") if "." in number else number

@@ -1,0 +1,138 @@
+"""Noise of version 2: unkeyed, from the operating system's randomness; the type stays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Annotated, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from cape_airflow.errors import SchemaMismatch
+from cape_airflow.kernels import dates, noise
+from cape_airflow.kernels.numbers import add_clipped, add_clipped_decimals, add_floats, from_numpy, to_numpy
+from cape_airflow.transformations.base import Binding, Example, Family, Kernel
+from cape_airflow.transformations.parameters import Finite, Seed
+from cape_airflow.transformations.randomized import NOT_DP, SEEDED, Randomized
+
+_LARGEST = 2**62  # of a whole number of noise, so that sums and products stay within 64 bits
+
+
+class AddNoise(Randomized):
+    """Add random noise to numbers, dates and timestamps (ISO/IEC 20889 noise addition); the type stays.
+
+    Whole types get whole noise: integers, decimals in their last place, dates and timestamps in whole `unit`s, uniform
+    with both ends included. A sum beyond the range of the type stops at its end. NaN and infinity stay.
+
+    Not given: differential privacy. The noise is not calibrated and no budget is kept; outliers stay outliers, and
+    averages over many rows or repeated runs uncover what one row hides. The time of day stays where `unit` is day.
+
+    Args:
+        distribution: uniform, gaussian or laplace.
+        min: lower end of uniform noise.
+        max: upper end of uniform noise.
+        scale: standard deviation of gaussian noise; scale parameter b of laplace noise.
+        unit: for dates and timestamps: week, day, hour, minute or second.
+        seed: only for tests: whoever knows it can take the noise away.
+    """
+
+    type: ClassVar[str] = "add-noise"
+    family: ClassVar[Family] = Family.RANDOMIZATION
+    linkable: ClassVar[bool] = False
+    example: ClassVar[Example] = Example("34", "31", {"min": -5, "max": 5, "seed": 3}, "int64")
+
+    distribution: Literal["uniform", "gaussian", "laplace"] = "uniform"
+    min: Finite | None = None
+    max: Finite | None = None
+    scale: Annotated[Finite, Field(gt=0)] | None = None
+    unit: Literal["week", "day", "hour", "minute", "second"] | None = None
+    seed: Seed = None
+
+    @model_validator(mode="after")
+    def _parameters_of_the_distribution(self) -> Self:
+        bounded, scaled = self.min is not None and self.max is not None, self.scale is not None
+        if self.distribution != "uniform":
+            if not scaled or self.min is not None or self.max is not None:
+                raise ValueError(f"{self.distribution} noise needs `scale`, and neither `min` nor `max`")
+        elif not bounded or scaled:
+            raise ValueError("uniform noise needs `min` and `max`, and no `scale`")
+        elif (self.min or 0) >= (self.max or 0):
+            raise ValueError("`min` is less than `max`")
+        return self
+
+    @property
+    def ordered(self) -> bool:
+        """Seeded noise depends on the position of a row."""
+        return self.seed is not None
+
+    def notes(self) -> Iterator[str]:
+        """Say what this noise is not."""
+        yield NOT_DP
+        if self.seed is not None:
+            yield SEEDED
+
+    def value_type(self, input_type: pa.DataType) -> pa.DataType:
+        """Return the input type."""
+        if dates.is_temporal(input_type) != (self.unit is not None):
+            raise SchemaMismatch(f"`{self.type}`: dates and timestamps need a `unit`, numbers take none; this is {input_type}")
+        if pa.types.is_floating(input_type):
+            return input_type
+        if not (dates.is_temporal(input_type) or pa.types.is_integer(input_type) or pa.types.is_decimal(input_type)):
+            raise self.unsupported(input_type, "numbers, dates and timestamps")
+        limit = _LARGEST // self._ticks(input_type)
+        low, high = self._whole_bounds(input_type)
+        if low > high or max(-low, high) > limit:
+            raise SchemaMismatch(f"`{self.type}`: from `min` to `max` there is no noise that {input_type} can hold")
+        return input_type
+
+    def value_kernel(self, binding: Binding) -> Kernel:
+        """Return a kernel with its own stream of random words."""
+        words = noise.system_words if self.seed is None else noise.seeded_words(self.seed)
+
+        def add(array: pa.Array) -> pa.Array:
+            if pa.types.is_floating(array.type):
+                return add_floats(array, self._real(words, len(array)))
+            whole = self._whole(words, len(array), array.type)
+            if pa.types.is_decimal(array.type):
+                return add_clipped_decimals(array, whole)
+            values = to_numpy(array)
+            return from_numpy(add_clipped(values, whole, values.dtype)[0], array, array.type)
+
+        return add
+
+    def _real(self, words: noise.Words, count: int) -> noise.Floats:
+        if self.min is not None and self.max is not None:
+            return noise.uniform(words, count, self.min, self.max)
+        draw = noise.gaussian if self.distribution == "gaussian" else noise.laplace
+        return draw(words, count) * (self.scale or 0.0)
+
+    def _whole(self, words: noise.Words, count: int, column_type: pa.DataType) -> npt.NDArray[np.int64]:
+        ticks = self._ticks(column_type)
+        if self.distribution == "uniform":
+            return noise.integers(words, count, *self._whole_bounds(column_type)) * ticks
+        limit = float(_LARGEST // ticks)
+        steps = self._real(words, count) * float(_steps(column_type))
+        return np.rint(steps.clip(-limit, limit)).astype(np.int64) * ticks
+
+    def _whole_bounds(self, column_type: pa.DataType) -> tuple[int, int]:
+        """Return the ends of uniform noise in whole steps; (0, 0) for other distributions."""
+        low, high = (Fraction(str(bound or 0)) * _steps(column_type) for bound in (self.min, self.max))
+        return math.ceil(low), math.floor(high)
+
+    def _ticks(self, column_type: pa.DataType) -> int:
+        """Return how many ticks of the column one step of noise is."""
+        if self.unit is None:
+            return 1
+        ticks = dates.ticks(column_type, dates.SECONDS[self.unit])
+        if not ticks:
+            raise SchemaMismatch(f"`{self.type}`: a date has no {self.unit}; choose day or week")
+        return ticks
+
+
+def _steps(column_type: pa.DataType) -> Fraction:
+    """Return how many steps of noise one unit of `min`, `max` and `scale` is."""
+    return Fraction(10) ** column_type.scale if pa.types.is_decimal(column_type) else Fraction(1)

@@ -1,0 +1,178 @@
+"""Pseudonymization: tokens in place of values, the same token for the same value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import reduce
+from typing import Annotated, ClassVar, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import AfterValidator, Field, model_validator
+
+from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex, hmac_sha256_hex
+from cape_airflow.kernels.refusal import refused, refusing
+from cape_airflow.kernels.text import canonical_text, checked_text, decode, has_canonical_text, is_text, text_type
+from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
+from cape_airflow.transformations.elementwise import Elementwise
+from cape_airflow.transformations.keyed import subkey
+
+_TAKES = "text, integers, dates, decimals and booleans"
+_SAFE_LENGTH = 32  # hex digits: 128 bits
+
+
+class KeyedHash(Elementwise):
+    """Replace values by a keyed hash of their canonical text: HMAC-SHA-256 (RFC 2104), not reversible.
+
+    Tokens are ``t`` + key version + ``_`` + lower-case hex. Equal values give equal tokens in all columns and data sets
+    with the same key and domain, whatever their type (the integer 5 and the text ``5`` join), and never across domains.
+
+    Not given: anonymity. Equal values can still be counted and joined, and whoever has the key can test guesses.
+
+    Args:
+        key: at least 32 bytes; the primary version is used.
+        length: hex digits of a token, 32 to 64.
+        lossy: allows a length of 8 to 31, at which different values may share a token.
+    """
+
+    type: ClassVar[str] = "keyed-hash"
+    family: ClassVar[Family] = Family.PSEUDONYMIZATION
+    example: ClassVar[Example] = Example("alice@example.com", "", {"key": {"ref": "customer-id"}})
+
+    key: KeyReference
+    length: Annotated[int, Field(ge=8, le=64)] = 64
+    lossy: bool = False
+
+    @model_validator(mode="after")
+    def _only_lossy_is_short(self) -> Self:
+        if self.length < _SAFE_LENGTH and not self.lossy:
+            raise ValueError(f"`length` is at least {_SAFE_LENGTH}, or say `lossy: true`")
+        return self
+
+    def notes(self) -> Iterator[str]:
+        """Say how likely a short token is shared."""
+        if self.length < _SAFE_LENGTH:
+            pairs = 10**12 / 2 / 16**self.length
+            yield f"lossy tokens: among 1,000,000 different values, about {pairs:.2g} pairs are expected to share a token"
+
+    def value_type(self, input_type: pa.DataType) -> pa.DataType:
+        """Return string, or large_string for large_string."""
+        return _token_type(self, input_type)
+
+    def value_kernel(self, binding: Binding) -> Kernel:
+        """Return a kernel with the key's primary version."""
+        key = binding.keys.get(self.key.ref)
+        secret = subkey(binding, key, key.primary, technique=self.type, length=32)
+        prefix = f"t{key.primary}_"
+        return lambda array: hmac_sha256_hex(canonical_text(array), secret, prefix=prefix, digits=self.length)
+
+
+class DeterministicEncryption(Elementwise):
+    """Encrypt values deterministically: AES-SIV (RFC 5297) under a 64-byte key; `reveal` is the inverse.
+
+    Tokens are ``e`` + key version + ``_`` + lower-case hex; key version and domain are authenticated with each one.
+    Equal values give equal tokens within one key version and domain.
+
+    Not given: anonymity. Equal values can still be counted and joined, the length of the text shows, and whoever has
+    the key reads everything.
+
+    Args:
+        key: at least 32 bytes; the primary version is used.
+    """
+
+    type: ClassVar[str] = "deterministic-encryption"
+    family: ClassVar[Family] = Family.CRYPTOGRAPHIC
+    reversible: ClassVar[bool] = True
+    example: ClassVar[Example] = Example("alice@example.com", "", {"key": {"ref": "customer-id"}})
+
+    key: KeyReference
+
+    def value_type(self, input_type: pa.DataType) -> pa.DataType:
+        """Return string, or large_string for large_string."""
+        return _token_type(self, input_type)
+
+    def value_kernel(self, binding: Binding) -> Kernel:
+        """Return a kernel with the key's primary version."""
+        key = binding.keys.get(self.key.ref)
+        secret = subkey(binding, key, key.primary, technique=self.type, length=64)
+        bound, prefix = _associated_data(key.primary, binding), f"e{key.primary}_"
+        return lambda array: aes_siv_encrypt_hex(canonical_text(array), secret, associated_data=bound, prefix=prefix)
+
+
+def _readable_type(name: str) -> str:
+    """Check that a type can be read back from canonical text."""
+    if not has_canonical_text(_type_named(name)):
+        raise ValueError(f"no type that can be read back; choose one of {_TAKES}, e.g. int64 or decimal128(12, 2)")
+    return name
+
+
+class Reveal(Elementwise):
+    """Decrypt tokens of `deterministic-encryption`; whoever runs this needs the key (re-identification).
+
+    The key version is read from each token, so that tokens from before a key rotation can still be read.
+
+    Not given: a way round a destroyed key version, another domain or a changed token: all such values are refused.
+
+    Args:
+        key: the key that the tokens were made with.
+        to: Arrow type of the values before encryption, e.g. int64, date32, decimal128(12, 2).
+    """
+
+    type: ClassVar[str] = "reveal"
+    family: ClassVar[Family] = Family.REIDENTIFICATION
+    example: ClassVar[Example] = Example("", "alice@example.com", {"key": {"ref": "customer-id"}})
+
+    key: KeyReference
+    to: Annotated[str, AfterValidator(_readable_type)] = "string"
+
+    def value_type(self, input_type: pa.DataType) -> pa.DataType:
+        """Return the type `to`."""
+        if not is_text(input_type):
+            raise self.unsupported(input_type, "text")
+        return _type_named(self.to)
+
+    def value_kernel(self, binding: Binding) -> Kernel:
+        """Return a kernel that tries every version of the key that is left."""
+        key = binding.keys.get(self.key.ref)
+        secrets = {
+            version: subkey(binding, key, version, technique=DeterministicEncryption.type, length=64)
+            for version in key.versions
+        }
+        output_type = _type_named(self.to)
+
+        def revealed(tokens: pa.Array) -> pa.Array:
+            text = checked_text(tokens)
+            plain = reduce(
+                pc.coalesce,
+                (
+                    aes_siv_decrypt_hex(
+                        text, secret, associated_data=_associated_data(version, binding), prefix=f"e{version}_"
+                    )
+                    for version, secret in secrets.items()
+                ),
+            )
+            foreign = plain.null_count - text.null_count
+            if foreign:
+                raise refused(foreign, "are no tokens of this key and domain, or were changed; check `key` and `domain`")
+            values = decode(plain, "utf-8")
+            return refusing(lambda part: part.cast(output_type), values, f"are not {self.to}; choose another `to`")
+
+        return revealed
+
+
+def _token_type(technique: Elementwise, input_type: pa.DataType) -> pa.DataType:
+    if not has_canonical_text(input_type):
+        raise technique.unsupported(input_type, _TAKES)
+    return text_type(input_type)
+
+
+def _associated_data(version: int, binding: Binding) -> list[bytes]:
+    return [str(version).encode(), binding.domain.encode()]
+
+
+def _type_named(name: str) -> pa.DataType:
+    decimal = re.fullmatch(r"(decimal128|decimal256)\((\d{1,2}), ?(\d{1,2})\)", name)
+    if decimal:
+        return getattr(pa, decimal[1])(int(decimal[2]), int(decimal[3]))
+    return pa.type_for_alias(name)
