@@ -75,9 +75,10 @@ _CONNECTION_TYPE = {
             "Path of a PEM file of the authorities to trust, instead of the system's.",
             type=["string", "null"],
         ),
-        "signing_key": _field(
-            "Pinned signing key",
-            "Public Ed25519 key (base64url) that approvals must be signed with. Empty: asked of the coordinator.",
+        "signing_keys": _field(
+            "Pinned signing keys",
+            "Public Ed25519 keys (base64url, separated by commas) that approvals must be signed with. "
+            "Empty: those that the coordinator names.",
             type=["string", "null"],
         ),
         "deadline": _field(

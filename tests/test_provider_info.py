@@ -95,7 +95,7 @@ def test_port_is_a_field_of_its_own_because_the_test_button_of_airflow_3_3_2_nee
 
 
 def test_the_fields_of_the_form_are_the_extras_that_the_hook_reads() -> None:
-    from cape_airflow.hooks.cape import ConnectionExtras
+    from cape_airflow.hooks.address import ConnectionExtras
 
     [connection] = INFO["connection-types"]
     assert set(connection["conn-fields"]) == set(ConnectionExtras.model_fields)
@@ -110,9 +110,9 @@ def test_the_options_of_the_config_section_are_those_that_the_settings_read() ->
 
 
 def test_airflow_finds_the_connection_type() -> None:
-    from airflow.providers_manager import ProvidersManager
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
-    hook = ProvidersManager().hooks["cape"]
+    hook = ProvidersManagerTaskRuntime().hooks["cape"]
     assert hook is not None
     assert (hook.hook_name, hook.connection_id_attribute_name) == ("Cape coordinator", "cape_conn_id")
     assert hook.connection_testable

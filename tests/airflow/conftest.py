@@ -80,7 +80,11 @@ class RealAirflow:
         with (self.console / "migrate.log").open("wb") as console:
             subprocess.run(
                 [sys.executable, "-m", "airflow", "db", "migrate"],
-                env=self.environment, stdout=console, stderr=subprocess.STDOUT, check=True, timeout=300,
+                env=self.environment,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                check=True,
+                timeout=300,
             )
 
     def start(self, component: str) -> None:
@@ -88,7 +92,11 @@ class RealAirflow:
         with (self.console / f"{component}.log").open("ab") as console:
             self._processes[component] = subprocess.Popen(
                 [sys.executable, "-m", "airflow", component],
-                env=self.environment, stdout=console, stderr=subprocess.STDOUT, start_new_session=True, cwd=self.home,
+                env=self.environment,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=self.home,
             )
 
     def kill(self, component: str) -> None:
@@ -138,6 +146,7 @@ class RealAirflow:
 
     def run(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG as soon as it is parsed, and return its id."""
+
         def known() -> bool:
             return bool(self.rest("GET", f"/dags?dag_id_pattern={dag_id}")["dags"])
 
@@ -151,6 +160,7 @@ class RealAirflow:
 
     def wait_for_state(self, dag_id: str, run_id: str, task_id: str, *states: str, seconds: float = 180) -> str:
         """Wait until a task is in one of these states; fail at once when it ends in another."""
+
         def state() -> str | None:
             now = self.task(dag_id, run_id, task_id)["state"]
             if now in {"failed", "success", "upstream_failed", "skipped", *states} and now not in states:

@@ -1,0 +1,150 @@
+"""The hook: a coordinator as an Airflow connection says where it is. A thin skin over `cape_airflow.client`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from cape_airflow.errors import CapeError, CoordinatorUnavailable
+from cape_airflow.hooks import settings
+
+if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
+    from cape_airflow.client import ApprovedPolicy, AsyncCoordinatorClient, CoordinatorClient
+    from cape_airflow.jobs import JobFinish, JobStart, Outbox, Progress
+    from cape_airflow.keys import KeyProvider, KeyRing
+
+# A heartbeat holds up the run while it is on its way.
+_HEARTBEAT_SECONDS = 3.0
+
+
+class CapeHook(BaseHook):
+    """Asks a coordinator for policies and keys, and tells it of jobs.
+
+    A report of a job that cannot be delivered is kept in the outbox of this worker, and delivered before the next
+    report of any job.
+
+    Args:
+        cape_conn_id: connection of type `cape`: host, port, API token as the password, and extras (`ConnectionExtras`).
+        require_report: fail where a report cannot be delivered, instead of keeping it.
+    """
+
+    conn_name_attr = "cape_conn_id"
+    default_conn_name = "cape_default"
+    conn_type = "cape"
+    hook_name = "Cape coordinator"
+
+    def __init__(self, cape_conn_id: str = default_conn_name, *, require_report: bool = False) -> None:
+        super().__init__()
+        self.cape_conn_id = cape_conn_id
+        self.require_report = require_report
+
+    @cached_property
+    def client(self) -> CoordinatorClient:
+        """A client of the coordinator, for all that this hook has no method for."""
+        return self._new_client()
+
+    async def async_client(self) -> AsyncCoordinatorClient:
+        """Return a client for an event loop; the caller closes it."""
+        from cape_airflow.client import AsyncCoordinatorClient
+        from cape_airflow.hooks.address import client_options
+
+        return AsyncCoordinatorClient(**client_options(await self.aget_connection(self.cape_conn_id)))
+
+    def get_conn(self) -> CoordinatorClient:
+        """Return the client, as Airflow calls it."""
+        return self.client
+
+    def get_policy(self, project: str, digest: str | None = None) -> ApprovedPolicy:
+        """Return the approved policy of a project, its signature and digest checked.
+
+        Args:
+            project: label.
+            digest: any digest that was approved in the project; None for the one that is approved now.
+
+        Raises:
+            NotApproved: there is none, or what came is not what was approved.
+            CoordinatorError: no answer, or a refusal.
+        """
+        return self.client.policy(project, digest)
+
+    def get_keys(self, project: str, *first: KeyProvider) -> KeyRing:
+        """Return the keys of a project, fetched as they are needed; `first` are asked before the coordinator."""
+        from cape_airflow.client import CoordinatorKeys
+        from cape_airflow.keys import KeyRing
+
+        return KeyRing(*first, CoordinatorKeys(self.client, project))
+
+    def start_job(self, project: str, start: JobStart) -> None:
+        """Report that a job starts.
+
+        Raises:
+            NotApproved: its policy is not approved in the project.
+            CoordinatorRefused: the coordinator refuses this report.
+            CoordinatorUnavailable: it could not be delivered, and `require_report` is set.
+        """
+        self._check(self._outbox.start_job(project, start), start.job_id)
+
+    def heartbeat(self, project: str, job_id: str, progress: Progress) -> None:
+        """Tell how far a job is; within three seconds, or not at all.
+
+        Raises:
+            CoordinatorError: it did not arrive. A heartbeat is not kept for later.
+        """
+        self._heartbeats.heartbeat(project, job_id, progress)
+
+    def finish_job(self, project: str, job_id: str, finish: JobFinish) -> None:
+        """Report how a job ended.
+
+        Raises:
+            CoordinatorRefused: the coordinator refuses this report.
+            CoordinatorUnavailable: it could not be delivered, and `require_report` is set.
+        """
+        self._check(self._outbox.finish_job(project, job_id, finish), job_id)
+
+    def job_url(self, project: str, job_id: str) -> str:
+        """Return where the coordinator shows a job."""
+        from cape_airflow.client.address import path_of
+
+        return self.client.base_url + path_of("projects", project, "jobs", job_id)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask the coordinator who we are; for the button of Airflow's connection form."""
+        try:
+            me = self.client.me()
+        except CapeError as error:
+            return False, str(error)
+        return True, f"{self.client.base_url} knows this token as {me.email}"
+
+    @cached_property
+    def _options(self) -> dict[str, Any]:
+        from cape_airflow.hooks.address import client_options
+
+        options = client_options(self.get_connection(self.cape_conn_id))
+        mask_secret(options["token"])
+        return options
+
+    def _new_client(self, **changed: Any) -> CoordinatorClient:
+        from cape_airflow.client import CoordinatorClient
+
+        return CoordinatorClient(**{**self._options, **changed})
+
+    @cached_property
+    def _heartbeats(self) -> CoordinatorClient:
+        return self._new_client(deadline=min(_HEARTBEAT_SECONDS, self._options["deadline"]))
+
+    @cached_property
+    def _outbox(self) -> Outbox:
+        from cape_airflow.jobs import Outbox
+
+        return Outbox(settings.outbox_folder(), self.client)
+
+    def _check(self, delivered: bool, job_id: str) -> None:
+        if delivered:
+            return
+        kept = f"a report of job {job_id} could not be delivered; it is kept in {settings.outbox_folder()}"
+        if self.require_report:
+            raise CoordinatorUnavailable(kept)
+        self.log.warning("%s, and will be sent with the next report, or by: cape jobs flush", kept)

@@ -1,0 +1,61 @@
+"""The question of sensor and trigger: has it been decided? One request, for either client."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from cape_airflow.client.address import path_of
+from cape_airflow.client.protocol import Answer, Request, json_of
+from cape_airflow.client.results import SignedPolicy, Suggestion
+from cape_airflow.errors import CoordinatorRefused
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the coordinator says; nothing of it is verified, so that `CapeHook.get_policy` has the last word.
+
+    Args:
+        state: open, approved or rejected.
+        digest: of the approved policy; None as long as it is open, or when it was rejected.
+        reviewer: who rejected it.
+        words: and why.
+    """
+
+    state: str
+    digest: str | None = None
+    reviewer: str | None = None
+    words: str | None = None
+
+
+def decision(project: str, suggestion_id: str | None) -> Request[Decision]:
+    """Return the request that asks for the decision about a suggestion, or about any policy of a project.
+
+    Args:
+        project: label.
+        suggestion_id: None for the project's approved policy, whichever suggestion it came from.
+
+    Raises:
+        CoordinatorError: a name is empty or made of dots.
+    """
+    if suggestion_id is not None:
+        return Request("GET", path_of("projects", project, "suggestions", suggestion_id), _of_suggestion)
+    return Request("GET", path_of("projects", project, "policy"), _of_project, accepts=(200, 404))
+
+
+def _of_suggestion(answer: Answer) -> Decision:
+    suggestion = json_of(Suggestion)(answer)
+    if suggestion.state == "rejected":
+        return Decision("rejected", None, suggestion.reviewed_by, suggestion.review_comment)
+    return Decision(suggestion.state, suggestion.digest if suggestion.state == "approved" else None)
+
+
+def _of_project(answer: Answer) -> Decision:
+    if answer.status == 200:
+        return Decision("approved", json_of(SignedPolicy)(answer).digest)
+    body = json.loads(answer.body)
+    if not isinstance(body, dict) or body.get("code") != "no-approved-policy":
+        raise CoordinatorRefused(
+            "there is no such project, or it is not open to this token", answer.status, "not-found"
+        )
+    return Decision("open")

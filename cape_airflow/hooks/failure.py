@@ -1,0 +1,32 @@
+"""From our errors to Airflow's: which failures another try can cure, and nothing that could hold a value.
+
+Airflow writes the exception of a task to the task log, the scheduler's log and its listeners, with all that is chained
+to it; hence `raise task_failure(error) from None`.
+"""
+
+from __future__ import annotations
+
+from traceback import extract_tb
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from cape_airflow.errors import CapeError, CoordinatorUnavailable, DatasetError
+
+# A coordinator or a storage that is down comes back. All else stays wrong until somebody mends it.
+_PASSING = (CoordinatorUnavailable, DatasetError)
+
+
+def task_failure(error: CapeError) -> AirflowException:
+    """Return the exception that a task ends with: of a kind that Airflow retries, or does not."""
+    kind = AirflowException if isinstance(error, _PASSING) else AirflowFailException
+    return kind(f"{type(error).__name__}: {error}")
+
+
+def unexpected(error: BaseException) -> AirflowException:
+    """Return what may be shown of an error that is not ours: its class and place, since its message may hold values."""
+    frames = extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return AirflowException(
+        f"{type(error).__name__}{place}. Its message is withheld, since it may hold values of the data; "
+        "please report it as a bug of cape_airflow."
+    )

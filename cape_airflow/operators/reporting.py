@@ -1,0 +1,93 @@
+"""Telling of a run: to the task log, and to the coordinator where the run belongs to a project."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from cape_airflow.engines import failed
+from cape_airflow.errors import CapeError, CoordinatorError
+from cape_airflow.hooks.cape import CapeHook
+from cape_airflow.jobs import JobFinish, JobStart, Progress
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
+
+_EVERY_SECONDS = 10.0
+
+
+class Reporter:
+    """What the task log, and the coordinator of a project, hear of one run.
+
+    Args:
+        start: what is known at its start.
+        log: the task's logger.
+        hook: the coordinator; None where none is to hear of it.
+        project: label; of no meaning without a hook.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        start: JobStart,
+        log: Logger,
+        hook: CapeHook | None = None,
+        project: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._start = start
+        self._log = log
+        self._hook = hook
+        self._project = project
+        self._clock = clock
+        self._due = clock() + _EVERY_SECONDS
+        self._progress = Progress()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Report the start, and the failure where the body raises; success is for the caller to report."""
+        if self._hook:
+            self._hook.start_job(self._project, self._start)
+        try:
+            yield
+        except BaseException as error:
+            self._finish_failed(failed(self._progress, error))
+            raise
+
+    def progress(self, progress: Progress) -> None:
+        """Log how far the run is, and send it as a heartbeat, every ten seconds."""
+        self._progress = progress
+        if self._clock() < self._due:
+            return
+        self._log.info("%s", describe(progress))
+        self._heartbeat(progress)
+        self._due = self._clock() + _EVERY_SECONDS
+
+    def finish(self, finish: JobFinish) -> None:
+        """Log and report how the run ended."""
+        self._log.info("Job %s %s: %s", self._start.job_id, finish.state, describe(finish.progress))
+        if self._hook:
+            self._hook.finish_job(self._project, self._start.job_id, finish)
+
+    def _finish_failed(self, finish: JobFinish) -> None:
+        try:
+            self.finish(finish)
+        except CapeError as error:  # what failed first is what the task ends with
+            self._log.warning("The failure could not be reported: %s", error)
+
+    def _heartbeat(self, progress: Progress) -> None:
+        if not self._hook:
+            return
+        try:
+            self._hook.heartbeat(self._project, self._start.job_id, progress)
+        except CoordinatorError as error:  # the end is reported for certain; this only shows it coming
+            self._log.warning("The coordinator did not take the heartbeat: %s", error)
+
+
+def describe(progress: Progress) -> str:
+    """Return one line about how far a run is."""
+    total = f" of {progress.rows_total:,}" if progress.rows_total is not None else ""
+    rate = f", {progress.rows_in / progress.seconds:,.0f} rows/s" if progress.seconds else ""
+    return f"{progress.rows_in:,}{total} rows read, {progress.rows_out:,} written{rate}"

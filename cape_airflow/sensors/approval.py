@@ -1,0 +1,131 @@
+"""Wait until people have approved a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
+
+from cape_airflow.errors import CapeError, CoordinatorUnavailable
+from cape_airflow.hooks.cape import CapeHook
+from cape_airflow.hooks.failure import task_failure
+from cape_airflow.triggers.approval import CapePolicyApprovalTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class CapePolicyApprovalSensor(BaseSensorOperator):
+    """Succeeds once a project has an approved policy, or once this suggestion is approved.
+
+    Its XCom is the digest of that policy, after signature and digest were checked: hand it to
+    `CapeTransformOperator(policy_digest=...)`, and what was approved here is what runs there. A suggestion that is
+    rejected fails the task at once, with the reviewer's words. A coordinator that cannot be reached is asked again
+    until the timeout.
+
+    Args:
+        project: label of the project (templated).
+        suggestion_id: the suggestion to wait for (templated); None for any approved policy of the project.
+        cape_conn_id: connection of type `cape`.
+        deferrable: wait in the triggerer, without a worker slot; it asks once before it does.
+        poke_interval: seconds between two questions. In the triggerer, the first comes after 10 seconds at least.
+        timeout: seconds, or a timedelta, after which the task fails, and is not tried again.
+    """
+
+    template_fields: Sequence[str] = ("project", "suggestion_id")
+    ui_color = "#d9e8e3"
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        suggestion_id: str | None = None,
+        cape_conn_id: str = CapeHook.default_conn_name,
+        deferrable: bool = True,
+        poke_interval: timedelta | float = 30,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.project = project
+        self.suggestion_id = suggestion_id
+        self.cape_conn_id = cape_conn_id
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> str:
+        """Return the digest of the approved policy; or defer until there is one.
+
+        Raises:
+            AirflowFailException: the suggestion was rejected, or the coordinator refuses to answer.
+            AirflowSensorTimeout: no decision in time.
+        """
+        if not self.deferrable:
+            return str(super().execute(context))
+        # By way of resume_execution, where Airflow honours `soft_fail` and `never_fail`.
+        return str(self.resume_execution("ask_or_defer", {}, context))
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Ask once."""
+        digest = self._approved_digest(patient=True)
+        return PokeReturnValue(digest is not None, digest)
+
+    def ask_or_defer(self, context: Context) -> str:
+        """Ask once; without a decision, hand over to the trigger."""
+        return self._approved_digest(patient=True) or self._defer()
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
+        """Return the digest of the approved policy, once the trigger has seen a decision."""
+        if event["status"] == "error":
+            raise AirflowFailException(f"{self._awaited} could not be waited for: {event['code']}")
+        digest = self._approved_digest(patient=False)
+        if digest is None:
+            raise AirflowFailException(f"{self._awaited} was decided, and now is not: was the coordinator set back?")
+        return digest
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral; says what was waited for where it took too long."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSensorTimeout:
+            raise AirflowSensorTimeout(f"{self._awaited} was not decided within {self.timeout:.0f} s") from None
+
+    @property
+    def _awaited(self) -> str:
+        if self.suggestion_id is not None:
+            return f"suggestion `{self.suggestion_id}` of project `{self.project}`"
+        return f"a policy of project `{self.project}`"
+
+    def _defer(self) -> NoReturn:
+        self.log.info("Waiting up to %.0f s: %s is not approved yet.", self.timeout, self._awaited)
+        self.defer(
+            trigger=CapePolicyApprovalTrigger(
+                project=self.project,
+                suggestion_id=self.suggestion_id,
+                cape_conn_id=self.cape_conn_id,
+                poke_interval=self.poke_interval,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+
+    def _approved_digest(self, *, patient: bool) -> str | None:
+        """Ask, and turn errors into Airflow's; `patient` takes a coordinator that is down for "not yet"."""
+        try:
+            return self._ask()
+        except CapeError as error:
+            if not (patient and isinstance(error, CoordinatorUnavailable)):
+                raise task_failure(error) from None
+            self.log.warning("The coordinator cannot be reached, and will be asked again: %s", error)
+            return None
+
+    def _ask(self) -> str | None:
+        """Return the digest of the approved policy, None where there is no decision yet."""
+        from cape_airflow.hooks.decision import decision
+
+        hook = CapeHook(self.cape_conn_id)
+        found = hook.client.call(decision(self.project, self.suggestion_id))
+        if found.state == "rejected":
+            raise AirflowFailException(f"{self._awaited} was rejected by {found.reviewer}: {found.words}")
+        return found.digest and hook.get_policy(self.project, found.digest).digest

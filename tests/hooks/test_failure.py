@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import traceback
+
+import pytest
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from cape_airflow import errors
+from cape_airflow.hooks.failure import task_failure, unexpected
+
+
+@pytest.mark.parametrize("error", [errors.CoordinatorUnavailable("down"), errors.DatasetError("no such bucket")])
+def test_what_may_pass_is_tried_again(error: errors.CapeError) -> None:
+    assert type(task_failure(error)) is AirflowException
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.PolicyError("rule 1"),
+        errors.SchemaMismatch("no column"),
+        errors.ValueRefused("3 values"),
+        errors.KeyUnavailable("no key"),
+        errors.NotApproved("not yet"),
+        errors.CoordinatorRefused("no", 403),
+        errors.CoordinatorProtocolError("HTML"),
+        errors.MissingExtra("s3fs", "s3"),
+    ],
+)
+def test_what_stays_wrong_until_somebody_mends_it_is_not_tried_again(error: errors.CapeError) -> None:
+    failure = task_failure(error)
+    assert isinstance(failure, AirflowFailException)
+    assert str(failure) == f"{type(error).__name__}: {error}"
+
+
+def _fails_with_a_value() -> None:
+    raise KeyError("123-45-6789")
+
+
+def test_an_unexpected_error_is_shown_by_class_and_place_only() -> None:
+    with pytest.raises(AirflowException) as raised:
+        try:
+            _fails_with_a_value()
+        except KeyError as error:
+            raise unexpected(error) from None
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "123-45-6789" not in shown.replace('raise KeyError("123-45-6789")', "")
+    assert f"KeyError at {__file__}:" in shown
