@@ -39,7 +39,7 @@ def integers(words: Words, count: int, low: int, high: int) -> npt.NDArray[np.in
 
 def unit_interval(words: Words, count: int) -> Floats:
     """Return uniform numbers of 53 bits in [0, 1)."""
-    return (words(count) >> np.uint64(11)) * 2.0**-53
+    return (words(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def uniform(words: Words, count: int, low: float, high: float) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Context, Decimal
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,21 @@ Numbers = npt.NDArray[Any]
 _WORDS = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}
 
 
+def is_number(column_type: pa.DataType) -> bool:
+    """Whether the type is an integer or a float."""
+    return bool(pa.types.is_integer(column_type) or pa.types.is_floating(column_type))
+
+
+def is_decimal(column_type: pa.DataType) -> bool:
+    """Whether the type is a decimal that can be calculated with: decimal128 or decimal256, its scale not negative."""
+    types = pa.types
+    is_wide = types.is_decimal128(column_type) or types.is_decimal256(column_type)
+    return bool(is_wide and column_type.scale >= 0)
+
+
 def to_numpy(array: pa.Array) -> Numbers:
     """Return the values of integers, floats, dates (days or ms) or timestamps (ticks); zero bits where null."""
-    words = array.view(_WORDS[array.type.bit_width]).fill_null(0).to_numpy(zero_copy_only=False)
+    words: Numbers = array.view(_WORDS[array.type.bit_width]).fill_null(0).to_numpy(zero_copy_only=False)
     return words.view(_numpy_type(array.type))
 
 
@@ -40,14 +52,15 @@ def round_half_even(array: pa.Array, digits: int) -> pa.Array:
     Raises:
         ValueRefused: values whose rounding does not fit the type.
     """
+    why = f"do not fit {array.type} once rounded; choose a `precision` nearer to zero, or a wider type"
     if not pa.types.is_floating(array.type):
-        return refusing(lambda part: pc.round(part, digits, "half_to_even"), array, f"do not fit {array.type} {_ROUNDED}")
+        return refusing(lambda part: pc.round(part, digits, "half_to_even"), array, why)
     values = to_numpy(array)
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = np.round(values, digits)
     lost = np.isfinite(values) & ~np.isfinite(rounded)
     if digits < 0:
-        refuse_where(lost, array, f"do not fit {array.type} {_ROUNDED}")
+        refuse_where(lost, array, why)
     # A float too large to be scaled up has no decimal places to lose.
     return from_numpy(np.where(lost, values, rounded), array, array.type)
 
@@ -55,7 +68,7 @@ def round_half_even(array: pa.Array, digits: int) -> pa.Array:
 def can_round(column_type: pa.DataType, digits: int) -> bool:
     """Whether rounding to `digits` makes sense in the type: zero can be."""
     try:
-        round_half_even(pa.array([0]).cast(column_type), digits)
+        round_half_even(pa.array(["0"]).cast(column_type), digits)
     except ValueRefused:
         return False
     return True
@@ -97,7 +110,7 @@ def add_clipped_decimals(array: pa.Array, noise: npt.NDArray[np.int64]) -> pa.Ar
     """Add whole multiples of the last decimal place to decimals; sums stop at the largest number of the type.
 
     Args:
-        array: decimal128 or decimal256 of at most 75 digits.
+        array: decimals (see `is_decimal`) of at most 75 digits.
         noise: one number of last places per value.
     """
     precision, scale = array.type.precision, array.type.scale
@@ -131,7 +144,6 @@ def refuse_where(outside: Numbers, array: pa.Array, why: str) -> None:
 
 
 _EXACT = Context(prec=100)
-_ROUNDED = "once rounded; choose a `precision` nearer to zero, or a wider type"
 
 
 def _modulo(number: int) -> np.uint64:
@@ -139,8 +151,8 @@ def _modulo(number: int) -> np.uint64:
 
 
 def _numpy_type(column_type: pa.DataType) -> np.dtype[Any]:
-    is_number = pa.types.is_integer(column_type) or pa.types.is_floating(column_type)
-    return np.dtype((column_type if is_number else _WORDS[column_type.bit_width]).to_pandas_dtype())
+    counted = column_type if is_number(column_type) else _WORDS[column_type.bit_width]
+    return np.dtype(cast("type[Any]", counted.to_pandas_dtype()))
 
 
 def _cast_to_float(array: pa.Array, column_type: pa.DataType) -> pa.Array:

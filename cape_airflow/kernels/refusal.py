@@ -21,7 +21,7 @@ def refusing(function: ArrayFunction, array: pa.Array, why: str) -> pa.Array:
         why: completes "N values ...", with the way out.
 
     Raises:
-        ValueRefused: the function cannot take some values; raised outside of the first error, so that no value is shown.
+        ValueRefused: the function cannot take some values; not raised from its error, which may show a value.
     """
     with suppress(pa.ArrowInvalid, UnicodeError):
         return function(array)

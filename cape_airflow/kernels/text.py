@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from cape_airflow.errors import ValueRefused
-from cape_airflow.kernels.refusal import refused, refusing
+from cape_airflow.kernels.refusal import refusing
 
 NOT_UTF8 = "not valid UTF-8; repair the source, or drop the rows or the column"
 
@@ -35,6 +34,13 @@ def has_canonical_text(column_type: pa.DataType) -> bool:
 def text_type(column_type: pa.DataType) -> pa.DataType:
     """Return the text type that comes out for a column: large types give large_string, all others string."""
     return pa.large_string() if _is_large(column_type) else pa.string()
+
+
+def without_views(column_type: pa.DataType) -> pa.DataType:
+    """Return string for string_view and binary for binary_view, on which Arrow can do little; others as they are."""
+    if pa.types.is_string_view(column_type):
+        return pa.string()
+    return pa.binary() if pa.types.is_binary_view(column_type) else column_type
 
 
 def bytes_type(column_type: pa.DataType) -> pa.DataType:

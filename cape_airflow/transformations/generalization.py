@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from cape_airflow.errors import SchemaMismatch
 from cape_airflow.kernels import dates
-from cape_airflow.kernels.numbers import can_round, round_half_even
+from cape_airflow.kernels.numbers import can_round, is_decimal, is_number, round_half_even
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel
-from cape_airflow.transformations.elementwise import Elementwise
 from cape_airflow.transformations.parameters import Precision
+from cape_airflow.transformations.values import Elementwise
 
 
 class Round(Elementwise):
@@ -31,8 +31,7 @@ class Round(Elementwise):
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the input type, an integer, float or decimal in which the precision makes sense."""
-        types = pa.types
-        if not (types.is_integer(input_type) or types.is_floating(input_type) or types.is_decimal(input_type)):
+        if not (is_number(input_type) or is_decimal(input_type)):
             raise self.unsupported(input_type, "integers, floats and decimals")
         if not can_round(input_type, self.precision):
             raise SchemaMismatch(f"`{self.type}`: precision {self.precision} is out of range for {input_type}")

@@ -18,5 +18,5 @@ def subkey(binding: Binding, key: Key, version: int, *, technique: str, length: 
     """
     secret = key.version(version)
     if len(secret.reveal()) < SHORTEST:
-        raise KeyUnavailable(f"key `{key.name}`, version {version}, is shorter than {SHORTEST} bytes; generate a new one")
+        raise KeyUnavailable(f"key `{key.name}`, version {version}, has less than {SHORTEST} bytes; generate one")
     return derive(secret, purpose=f"{technique}/{key.name}", domain=binding.domain, length=length).reveal()

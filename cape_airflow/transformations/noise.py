@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -14,10 +13,17 @@ from pydantic import Field, model_validator
 
 from cape_airflow.errors import SchemaMismatch
 from cape_airflow.kernels import dates, noise
-from cape_airflow.kernels.numbers import add_clipped, add_clipped_decimals, add_floats, from_numpy, to_numpy
-from cape_airflow.transformations.base import Binding, Example, Family, Kernel
-from cape_airflow.transformations.parameters import Finite, Seed
-from cape_airflow.transformations.randomized import NOT_DP, SEEDED, Randomized
+from cape_airflow.kernels.numbers import (
+    add_clipped,
+    add_clipped_decimals,
+    add_floats,
+    from_numpy,
+    is_decimal,
+    to_numpy,
+)
+from cape_airflow.transformations.base import Binding, Example, Kernel
+from cape_airflow.transformations.parameters import Finite
+from cape_airflow.transformations.randomized import Randomized
 
 _LARGEST = 2**62  # of a whole number of noise, so that sums and products stay within 64 bits
 
@@ -41,8 +47,6 @@ class AddNoise(Randomized):
     """
 
     type: ClassVar[str] = "add-noise"
-    family: ClassVar[Family] = Family.RANDOMIZATION
-    linkable: ClassVar[bool] = False
     example: ClassVar[Example] = Example("34", "31", {"min": -5, "max": 5, "seed": 3}, "int64")
 
     distribution: Literal["uniform", "gaussian", "laplace"] = "uniform"
@@ -50,7 +54,6 @@ class AddNoise(Randomized):
     max: Finite | None = None
     scale: Annotated[Finite, Field(gt=0)] | None = None
     unit: Literal["week", "day", "hour", "minute", "second"] | None = None
-    seed: Seed = None
 
     @model_validator(mode="after")
     def _parameters_of_the_distribution(self) -> Self:
@@ -64,24 +67,16 @@ class AddNoise(Randomized):
             raise ValueError("`min` is less than `max`")
         return self
 
-    @property
-    def ordered(self) -> bool:
-        """Seeded noise depends on the position of a row."""
-        return self.seed is not None
-
-    def notes(self) -> Iterator[str]:
-        """Say what this noise is not."""
-        yield NOT_DP
-        if self.seed is not None:
-            yield SEEDED
-
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the input type."""
         if dates.is_temporal(input_type) != (self.unit is not None):
-            raise SchemaMismatch(f"`{self.type}`: dates and timestamps need a `unit`, numbers take none; this is {input_type}")
+            raise SchemaMismatch(
+                f"`{self.type}`: dates and timestamps need a `unit`, numbers take none; this is {input_type}"
+            )
         if pa.types.is_floating(input_type):
             return input_type
-        if not (dates.is_temporal(input_type) or pa.types.is_integer(input_type) or pa.types.is_decimal(input_type)):
+        is_small_decimal = is_decimal(input_type) and input_type.precision < pa.decimal256(76).precision
+        if not (dates.is_temporal(input_type) or pa.types.is_integer(input_type) or is_small_decimal):
             raise self.unsupported(input_type, "numbers, dates and timestamps")
         limit = _LARGEST // self._ticks(input_type)
         low, high = self._whole_bounds(input_type)
@@ -115,8 +110,9 @@ class AddNoise(Randomized):
         if self.distribution == "uniform":
             return noise.integers(words, count, *self._whole_bounds(column_type)) * ticks
         limit = float(_LARGEST // ticks)
-        steps = self._real(words, count) * float(_steps(column_type))
-        return np.rint(steps.clip(-limit, limit)).astype(np.int64) * ticks
+        steps = np.rint((self._real(words, count) * float(_steps(column_type))).clip(-limit, limit))
+        whole: npt.NDArray[np.int64] = steps.astype(np.int64) * ticks
+        return whole
 
     def _whole_bounds(self, column_type: pa.DataType) -> tuple[int, int]:
         """Return the ends of uniform noise in whole steps; (0, 0) for other distributions."""

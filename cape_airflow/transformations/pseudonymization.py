@@ -15,8 +15,8 @@ from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex, hmac_
 from cape_airflow.kernels.refusal import refused, refusing
 from cape_airflow.kernels.text import canonical_text, checked_text, decode, has_canonical_text, is_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
-from cape_airflow.transformations.elementwise import Elementwise
 from cape_airflow.transformations.keyed import subkey
+from cape_airflow.transformations.values import Elementwise
 
 _TAKES = "text, integers, dates, decimals and booleans"
 _SAFE_LENGTH = 32  # hex digits: 128 bits
@@ -54,7 +54,7 @@ class KeyedHash(Elementwise):
         """Say how likely a short token is shared."""
         if self.length < _SAFE_LENGTH:
             pairs = 10**12 / 2 / 16**self.length
-            yield f"lossy tokens: among 1,000,000 different values, about {pairs:.2g} pairs are expected to share a token"
+            yield f"lossy tokens: of 1,000,000 different values, about {pairs:.2g} pairs are expected to share one"
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return string, or large_string for large_string."""
@@ -154,7 +154,7 @@ class Reveal(Elementwise):
             )
             foreign = plain.null_count - text.null_count
             if foreign:
-                raise refused(foreign, "are no tokens of this key and domain, or were changed; check `key` and `domain`")
+                raise refused(foreign, "are no tokens of this key and domain, or changed; check `key` and `domain`")
             values = decode(plain, "utf-8")
             return refusing(lambda part: part.cast(output_type), values, f"are not {self.to}; choose another `to`")
 

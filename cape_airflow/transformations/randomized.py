@@ -1,29 +1,35 @@
-"""What all techniques that add noise share: they look at rows one by one, so dictionaries come out plain."""
+"""What all techniques that add noise share."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
 
 import pyarrow as pa
 
-from cape_airflow.transformations.base import Binding, Kernel, Transformation
-
-NOT_DP = "random noise of this kind is not differential privacy: repeated or joined outputs can average it away"
-
-
-SEEDED = "seeded noise: whoever knows the seed, which the policy shows, can take the noise away"
+from cape_airflow.transformations.base import Binding, Family, Kernel
+from cape_airflow.transformations.parameters import Seed
+from cape_airflow.transformations.values import OverValues
 
 
-class Randomized(Transformation):
-    """Base of noise; equal inputs give different outputs, also where a dictionary holds them once."""
+class Randomized(OverValues):
+    """Base of noise. Dictionaries come out plain, for equal inputs give different outputs."""
 
-    @abstractmethod
-    def value_type(self, input_type: pa.DataType) -> pa.DataType:
-        """Return the output type for a type that is not a dictionary (see `output_type`)."""
+    family: ClassVar[Family] = Family.RANDOMIZATION
+    linkable: ClassVar[bool] = False
 
-    @abstractmethod
-    def value_kernel(self, binding: Binding) -> Kernel:
-        """Return the kernel for arrays that are not dictionaries (see `bind`)."""
+    seed: Seed = None
+
+    @property
+    def ordered(self) -> bool:
+        """Seeded noise depends on the position of a row."""
+        return self.seed is not None
+
+    def notes(self) -> Iterator[str]:
+        """Say what this noise is not."""
+        yield "random noise of this kind is not differential privacy: joined or repeated outputs can average it away"
+        if self.seed is not None:
+            yield "seeded noise: whoever knows the seed, which the policy shows, can take the noise away"
 
     def output_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return `value_type`, for dictionaries that of their values."""

@@ -90,7 +90,7 @@ def _explain(error: ValidationError, technique: type[Technique]) -> str:
     for item in error.errors(include_url=False, include_input=False):
         place = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
-            complaints.append(f"no parameter `{place}`{did_you_mean(place, known)} (known: {', '.join(known) or 'none'})")
+            complaints.append(f"no parameter `{place}`{did_you_mean(place, known)} (known: {', '.join(known)})")
         elif item["type"] == "missing":
             complaints.append(f"needs the parameter `{place}`")
         else:

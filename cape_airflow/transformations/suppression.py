@@ -9,10 +9,11 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from cape_airflow.errors import SchemaMismatch
-from cape_airflow.kernels.text import checked_text, is_text, text_type
+from cape_airflow.kernels.numbers import is_number
+from cape_airflow.kernels.text import checked_text, is_text, text_type, without_views
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, Technique
-from cape_airflow.transformations.elementwise import Elementwise
 from cape_airflow.transformations.parameters import Names
+from cape_airflow.transformations.values import Elementwise
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -70,26 +71,31 @@ class SuppressValue(Elementwise):
     replacement: bool | int | float | str | None = None
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
-        """Return the input type, whatever it is, if the replacement is of it."""
-        self._constant(input_type)
-        return input_type
+        """Return the input type, whatever it is, if the replacement is of it; string for string_view."""
+        output_type = without_views(input_type)
+        self._constant(output_type)
+        return output_type
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel that never looks at a value."""
 
         def suppress(array: pa.Array) -> pa.Array:
-            if self.replacement is None:
-                return pa.nulls(len(array), array.type)
-            constant = pa.repeat(self._constant(array.type), 1)
-            return constant.take(pc.if_else(array.is_valid(), 0, None))
+            constant = self._constant(without_views(array.type))
+            if not constant.is_valid:
+                return pa.nulls(len(array), constant.type)
+            return pa.repeat(constant, 1).take(pc.if_else(array.is_valid(), 0, None))
 
         return suppress
 
     def _constant(self, column_type: pa.DataType) -> pa.Scalar:
+        number = is_number(column_type) or pa.types.is_decimal(column_type)
+        fits = {bool: pa.types.is_boolean(column_type), int: number, float: number}
         try:
-            return pa.scalar(self.replacement).cast(column_type)
+            if fits.get(type(self.replacement), True):
+                return pa.scalar(self.replacement).cast(column_type)
         except (pa.ArrowException, OverflowError):
-            raise SchemaMismatch(f"the `replacement` of `{self.type}` is not a {column_type}") from None
+            pass  # said below
+        raise SchemaMismatch(f"the `replacement` of `{self.type}` is not a {column_type}")
 
 
 class CharacterMask(Elementwise):
@@ -127,11 +133,12 @@ class CharacterMask(Elementwise):
         text = checked_text(array)
         length = pc.utf8_length(text)
         hidden = pc.subtract(length, self.keep_first + self.keep_last)
-        masked_whole = pc.binary_repeat(pa.scalar(self.mask, text.type), length)
+        mask, nothing = pa.scalar(self.mask, text.type), pa.scalar("", text.type)
+        masked_whole = pc.binary_repeat(mask, length)
         masked = pc.binary_join_element_wise(
             pc.utf8_slice_codeunits(text, 0, self.keep_first),
-            pc.binary_repeat(pa.scalar(self.mask, text.type), pc.max_element_wise(hidden, 0, skip_nulls=False)),
-            pc.utf8_slice_codeunits(text, -self.keep_last) if self.keep_last else "",
-            "",
+            pc.binary_repeat(mask, pc.max_element_wise(hidden, 0, skip_nulls=False)),
+            pc.utf8_slice_codeunits(text, -self.keep_last) if self.keep_last else nothing,
+            nothing,
         )
         return pc.if_else(pc.greater(hidden, 0), masked, masked_whole)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import ClassVar, Self
 
@@ -15,9 +14,9 @@ from cape_airflow.errors import DatasetError, SchemaMismatch
 from cape_airflow.kernels import dates
 from cape_airflow.kernels.numbers import add_clipped, from_numpy, refuse_where, to_numpy
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel
-from cape_airflow.transformations.elementwise import Elementwise
-from cape_airflow.transformations.parameters import Frequencies, Frequency, Integers, Seed
-from cape_airflow.transformations.randomized import NOT_DP, SEEDED, Randomized
+from cape_airflow.transformations.parameters import Frequencies, Frequency, Integers
+from cape_airflow.transformations.randomized import Randomized
+from cape_airflow.transformations.values import Elementwise
 
 # Cape knew no calendar here: a year is 365 days and a month 30.
 _SECONDS = {"year": 365 * 86_400, "month": 30 * 86_400, **dates.SECONDS}
@@ -69,8 +68,6 @@ class DatePerturbation(Randomized):
 
     type: ClassVar[str] = "date-perturbation"
     aliases: ClassVar[tuple[str, ...]] = ("date-pertubation",)
-    family: ClassVar[Family] = Family.RANDOMIZATION
-    linkable: ClassVar[bool] = False
     example: ClassVar[Example] = Example(
         "2020-02-15", "2020-11-11", {"frequency": "MONTH", "min": -10, "max": 10, "seed": 1234}, "date32"
     )
@@ -78,7 +75,6 @@ class DatePerturbation(Randomized):
     frequency: Frequencies
     min: Integers
     max: Integers
-    seed: Seed = None
 
     @model_validator(mode="after")
     def _lists_fit(self) -> Self:
@@ -89,20 +85,9 @@ class DatePerturbation(Randomized):
         return self
 
     @property
-    def ordered(self) -> bool:
-        """Seeded noise depends on the position of a row."""
-        return self.seed is not None
-
-    @property
     def needs_row_count(self) -> bool:
         """A second seeded frequency begins where the first one ends: after all rows."""
         return self.seed is not None and len(self.frequency) > 1
-
-    def notes(self) -> Iterator[str]:
-        """Say what this noise is not."""
-        yield NOT_DP
-        if self.seed is not None:
-            yield SEEDED
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the input type."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -16,18 +15,15 @@ from cape_airflow.kernels.numbers import (
     can_round,
     cast_numbers,
     from_numpy,
+    is_number,
     refuse_where,
     round_half_even,
     to_numpy,
 )
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel
-from cape_airflow.transformations.elementwise import Elementwise
-from cape_airflow.transformations.parameters import DTYPES, DTypeName, Finite, Precision, Seed
-from cape_airflow.transformations.randomized import NOT_DP, SEEDED, Randomized
-
-
-def _is_number(column_type: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(column_type) or pa.types.is_floating(column_type))
+from cape_airflow.transformations.parameters import DTYPES, DTypeName, Finite, Precision
+from cape_airflow.transformations.randomized import Randomized
+from cape_airflow.transformations.values import Elementwise
 
 
 class NumericRounding(Elementwise):
@@ -51,7 +47,7 @@ class NumericRounding(Elementwise):
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the type that `dtype` names."""
-        if not _is_number(input_type):
+        if not is_number(input_type):
             raise self.unsupported(input_type, "integers and floats (decimals: `round`)")
         if not can_round(input_type, self.precision):
             raise SchemaMismatch(f"`{self.type}`: precision {self.precision} is out of range for {input_type}")
@@ -79,16 +75,11 @@ class NumericPerturbation(Randomized):
 
     type: ClassVar[str] = "numeric-perturbation"
     aliases: ClassVar[tuple[str, ...]] = ("numeric-pertubation",)
-    family: ClassVar[Family] = Family.RANDOMIZATION
-    linkable: ClassVar[bool] = False
-    example: ClassVar[Example] = Example(
-        "34", "27", {"dtype": "Integer", "min": -10, "max": 10, "seed": 4984}, "int64"
-    )
+    example: ClassVar[Example] = Example("34", "27", {"dtype": "Integer", "min": -10, "max": 10, "seed": 4984}, "int64")
 
     dtype: DTypeName
     min: Finite
     max: Finite
-    seed: Seed = None
 
     @model_validator(mode="after")
     def _noise_fits(self) -> Self:
@@ -99,20 +90,9 @@ class NumericPerturbation(Randomized):
             raise ValueError(f"`min` and `max` fit the `dtype` {self.dtype}")
         return self
 
-    @property
-    def ordered(self) -> bool:
-        """Seeded noise depends on the position of a row."""
-        return self.seed is not None
-
-    def notes(self) -> Iterator[str]:
-        """Say what this noise is not."""
-        yield NOT_DP
-        if self.seed is not None:
-            yield SEEDED
-
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return numpy's type for the sum."""
-        if not _is_number(input_type):
+        if not is_number(input_type):
             raise self.unsupported(input_type, "integers and floats (decimals: `add-noise`)")
         return pa.from_numpy_dtype(np.result_type(input_type.to_pandas_dtype(), self._noise))
 
@@ -131,7 +111,7 @@ class NumericPerturbation(Randomized):
 
     @property
     def _noise(self) -> np.dtype[Any]:
-        return np.dtype(DTYPES[self.dtype].to_pandas_dtype())
+        return np.dtype(cast("type[Any]", DTYPES[self.dtype].to_pandas_dtype()))
 
 
 def _add(values: Numbers, noise: Numbers) -> tuple[Numbers, Numbers]:

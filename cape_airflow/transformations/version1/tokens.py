@@ -14,7 +14,7 @@ from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex, sha25
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.text import checked_text, decode, encode, is_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
-from cape_airflow.transformations.elementwise import Elementwise
+from cape_airflow.transformations.values import Elementwise
 
 _KEY = 32  # bytes: two AES-128 keys, AES-SIV-CMAC-256 of RFC 5297
 
@@ -47,9 +47,9 @@ class _TextToText(Elementwise):
 class Tokenizer(_TextToText):
     """Replace text by Cape's token: SHA-256 over the value followed by the key, as lower-case hex.
 
-    Not given: the strength of `keyed-hash`. This is no HMAC: value and key run into each other, so that value ``ab`` with
-    key ``c`` and value ``a`` with key ``bc`` share a token; and a short key can be found by trying. Use it to keep joins
-    with data that Cape wrote.
+    Not given: the strength of `keyed-hash`. This is no HMAC: value and key run into each other, so that value ``ab``
+    with key ``c`` and value ``a`` with key ``bc`` share a token; and a short key can be found by trying. Use it to keep
+    joins with data that Cape wrote.
 
     Args:
         max_token_len: hex digits kept of 64; a negative number cuts that many from the end. None keeps all.
@@ -88,7 +88,7 @@ class _Reversible(_TextToText):
     def _cipher_key(self, binding: Binding) -> bytes:
         material = self._material(binding, self.key)
         if len(material) != _KEY:
-            raise KeyUnavailable(f"`{self.type}` takes a key of exactly {_KEY} bytes; `{self.key.ref}` has {len(material)}")
+            raise KeyUnavailable(f"`{self.type}` takes a key of {_KEY} bytes; `{self.key.ref}` has {len(material)}")
         return material
 
 

@@ -1,6 +1,6 @@
-"""Transformations whose every output value depends only on its own input value.
+"""How techniques meet dictionary columns, so that no technique needs to know of them.
 
-They need not know of dictionaries: a dictionary column goes through by its values, each once.
+Where an output depends on nothing but its input value, a dictionary goes through by its values, each once.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from abc import abstractmethod
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cape_airflow.kernels.text import without_views
 from cape_airflow.transformations.base import Binding, Kernel, Transformation
 
 
-class Elementwise(Transformation):
-    """Base of transformations that look at one value at a time; takes dictionaries of whatever it takes."""
+class OverValues(Transformation):
+    """Base of transformations that are written for plain arrays only."""
 
     @abstractmethod
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
@@ -23,6 +24,10 @@ class Elementwise(Transformation):
     @abstractmethod
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return the kernel for arrays that are not dictionaries (see `bind`)."""
+
+
+class Elementwise(OverValues):
+    """Base of transformations that look at one value at a time; dictionaries stay dictionaries."""
 
     def output_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return `value_type`, inside a dictionary of the same index type where the input is one."""
@@ -45,6 +50,7 @@ class Elementwise(Transformation):
 def _through_dictionary(array: pa.DictionaryArray, kernel: Kernel) -> pa.DictionaryArray:
     """Transform the values that occur, each once; values of the dictionary that no row uses do not come out."""
     used = pc.unique(array.indices.drop_null())
-    encoded = kernel(array.dictionary.take(used)).dictionary_encode()
+    values = array.dictionary.cast(without_views(array.dictionary.type)).take(used)
+    encoded = kernel(values).dictionary_encode()
     indices = encoded.indices.take(pc.index_in(array.indices, used))
     return pa.DictionaryArray.from_arrays(indices.cast(array.type.index_type), encoded.dictionary)
