@@ -22,6 +22,9 @@ _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _REASONS = (
     (requests.exceptions.SSLError, "the TLS handshake failed; is the certificate one that is trusted here?"),
     (requests.exceptions.ProxyError, "the proxy gave no connection"),
+    (requests.exceptions.Timeout, OVERDUE),
+    (urllib3.exceptions.TimeoutError, OVERDUE),
+    (TimeoutError, OVERDUE),
 )
 
 

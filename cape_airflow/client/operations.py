@@ -109,12 +109,12 @@ class Operations:
     def approve(self, project: str, suggestion_id: str, digest: str, comment: str | None = None) -> Conversation[None]:
         """Approve the suggestion with exactly this digest; never one's own."""
         body = {"digest": digest} | ({"comment": comment} if comment else {})
-        return self._post(("projects", project, "suggestions", suggestion_id, "approve"), body)
+        return self._post(("projects", project, "suggestions", suggestion_id, "approve"), body, keyed=True)
 
     def reject(self, project: str, suggestion_id: str, digest: str, comment: str) -> Conversation[None]:
         """Reject the suggestion with exactly this digest, and say why."""
         body = {"digest": digest, "comment": comment}
-        return self._post(("projects", project, "suggestions", suggestion_id, "reject"), body)
+        return self._post(("projects", project, "suggestions", suggestion_id, "reject"), body, keyed=True)
 
     def comment(self, project: str, suggestion_id: str, text: str) -> Conversation[None]:
         """Say something about a suggestion."""

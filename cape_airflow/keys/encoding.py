@@ -20,9 +20,9 @@ def from_base64url(text: str) -> bytes:
     Raises:
         ValueError: it is not base64url. The message does not show the text, which may be a key.
     """
-    if not _ALPHABET.fullmatch(text):
-        raise ValueError("not base64url")
     bare = text.rstrip("=")
+    if not _ALPHABET.fullmatch(text) or (bare != text and len(text) % 4):
+        raise ValueError("not base64url")
     try:
         return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
     except binascii.Error:

@@ -15,11 +15,13 @@ SHORTEST = 16
 
 
 def material(text: object) -> Secret:
-    """Return key material from its base64url text.
+    """Return key material from its base64url text; a Secret stays what it is.
 
     Raises:
         ValueError: it is not base64url, or of less than 16 bytes. The message does not show it.
     """
+    if isinstance(text, Secret):
+        return text
     if not isinstance(text, str):
         raise ValueError("not text")
     secret = from_base64url(text)

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+import threading
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cape_airflow.errors import (
+    CapeError,
+    CoordinatorProtocolError,
+    CoordinatorRefused,
+    CoordinatorUnavailable,
+    NotApproved,
+)
+from cape_airflow.jobs import JobFinish, JobStart, JobState, Outbox, Progress
+from cape_airflow.jobs.outbox import default_folder, refused, waiting
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+DOWN = CoordinatorUnavailable("PUT /v1/projects/crm/jobs/x: HTTP status 503 (try 3)")
+
+
+class Coordinator:
+    """Takes reports, or raises what `trouble` says."""
+
+    def __init__(self, base_url: str = "https://cape.example") -> None:
+        self.base_url = base_url
+        self.trouble: Exception | None = None
+        self.took: list[tuple[str, str, str]] = []
+
+    def start_job(self, project: str, start: JobStart) -> None:
+        self._take(project, start.job_id, "start")
+
+    def finish_job(self, project: str, job_id: str, finish: JobFinish) -> None:
+        self._take(project, job_id, str(finish.state))
+
+    def _take(self, *report: str) -> None:
+        if self.trouble:
+            raise self.trouble
+        self.took.append(report)
+
+
+def start(number: int = 1) -> JobStart:
+    return JobStart(
+        job_id=f"{number:032x}",
+        policy_digest="0" * 64,
+        engine="local",
+        kernels="python",
+        source="in.parquet",
+        target="out.parquet",
+        started_at=NOW,
+    )
+
+
+def finish() -> JobFinish:
+    return JobFinish(state=JobState.SUCCEEDED, progress=Progress(rows_in=1), finished_at=NOW)
+
+
+@pytest.fixture
+def coordinator() -> Coordinator:
+    return Coordinator()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path, coordinator: Coordinator) -> Outbox:
+    return Outbox(tmp_path, coordinator)
+
+
+def test_a_report_that_arrives_leaves_no_file(outbox, coordinator, tmp_path):
+    assert outbox.start_job("crm", start())
+    assert outbox.finish_job("crm", f"{1:032x}", finish())
+    assert coordinator.took == [("crm", f"{1:032x}", "start"), ("crm", f"{1:032x}", "succeeded")]
+    assert not waiting(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        DOWN,
+        CoordinatorRefused("expired", 401),
+        CoordinatorRefused("no", 403),
+        CoordinatorProtocolError("a proxy's page"),
+    ],
+)
+def test_a_report_that_cannot_be_delivered_now_is_kept(outbox, coordinator, tmp_path, trouble):
+    coordinator.trouble = trouble
+    assert not outbox.start_job("crm", start())
+    delivery = outbox.flush()
+    assert (delivery.delivered, delivery.waiting, delivery.trouble) == (0, 1, str(trouble))
+    assert not refused(tmp_path)
+
+
+def test_what_was_kept_is_delivered_in_order_before_the_next_report(outbox, coordinator):
+    coordinator.trouble = DOWN
+    for number in (3, 1, 2):
+        outbox.start_job("crm", start(number))
+        outbox.finish_job("crm", f"{number:032x}", finish())
+    coordinator.trouble = None
+    assert outbox.start_job("crm", start(9))
+    assert [(int(job, 16), kind) for _, job, kind in coordinator.took] == [
+        *((number, kind) for number in (3, 1, 2) for kind in ("start", "succeeded")),
+        (9, "start"),
+    ]
+
+
+def test_order_survives_a_clock_that_goes_back(outbox, coordinator, tmp_path):
+    coordinator.trouble = DOWN
+    outbox.start_job("crm", start())
+    (first,) = waiting(tmp_path)
+    first.rename(first.with_name(f"{2**63:020d}-{first.name.split('-')[1]}"))  # written by a clock far ahead
+    outbox.finish_job("crm", f"{1:032x}", finish())
+    coordinator.trouble = None
+    outbox.flush()
+    assert [kind for _, _, kind in coordinator.took] == ["start", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        CoordinatorRefused("finished", 409),
+        CoordinatorRefused("no such", 404),
+        CoordinatorRefused("bad", 422),
+        NotApproved("n"),
+    ],
+)
+def test_a_refused_report_is_put_aside_and_told(outbox, coordinator, tmp_path, no):
+    coordinator.trouble = no
+    with pytest.raises(type(no)):
+        outbox.start_job("crm", start())
+    assert not waiting(tmp_path)
+    assert len(refused(tmp_path)) == 1
+    coordinator.trouble = None
+    assert outbox.flush().delivered == 0
+
+
+def test_a_kept_report_that_is_refused_later_does_not_hold_up_the_next(outbox, coordinator, tmp_path):
+    coordinator.trouble = DOWN
+    outbox.start_job("crm", start(1))
+    coordinator.trouble = CoordinatorRefused("no such project", 404)
+    delivery = outbox.flush()
+    assert (delivery.delivered, delivery.waiting, delivery.refused) == (0, 0, ("no such project",))
+    coordinator.trouble = None
+    assert outbox.start_job("crm", start(2))
+
+
+def test_a_file_that_is_no_report_is_put_aside(outbox, coordinator, tmp_path):
+    coordinator.trouble = DOWN
+    outbox.start_job("crm", start())
+    (path,) = waiting(tmp_path)
+    path.write_text("{")
+    coordinator.trouble = None
+    (reason,) = outbox.flush().refused
+    assert "is not a report" in reason
+    assert refused(tmp_path)[0].read_text() == "{"
+
+
+def test_reports_are_private_and_name_their_coordinator_but_hold_no_token(outbox, coordinator, tmp_path):
+    coordinator.trouble = DOWN
+    outbox.start_job("crm", start())
+    (path,) = waiting(tmp_path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    report = json.loads(path.read_text())
+    assert set(report) == {"coordinator", "project", "job_id", "start", "finish"}
+    assert report["coordinator"] == coordinator.base_url
+
+
+def test_reports_go_to_their_own_coordinator_only(outbox, coordinator, tmp_path):
+    coordinator.trouble = DOWN
+    outbox.start_job("crm", start())
+    other = Coordinator("https://other.example")
+    assert Outbox(tmp_path, other).flush().delivered == 0
+    assert len(waiting(tmp_path)) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, coordinator):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CapeError, match="cannot write"):
+        Outbox(tmp_path / "file", coordinator).start_job("crm", start())
+
+
+def test_a_report_that_another_is_delivering_is_not_sent_twice(outbox, coordinator, tmp_path):
+    inside, go_on = threading.Event(), threading.Event()
+
+    class Slow(Coordinator):
+        def _take(self, *report: str) -> None:
+            inside.set()
+            assert go_on.wait(10)
+            super()._take(*report)
+
+    slow = Slow()
+    first = threading.Thread(target=Outbox(tmp_path, slow).start_job, args=("crm", start()))
+    first.start()
+    assert inside.wait(10)
+    assert not outbox.finish_job("crm", f"{1:032x}", finish())  # its start is on its way: the end waits behind it
+    assert outbox.start_job("crm", start(2))  # other jobs do not wait
+    go_on.set()
+    first.join(10)
+    assert [kind for _, _, kind in slow.took] == ["start", "succeeded"]  # whoever held the start brought the end too
+    assert not waiting(tmp_path)
+
+
+CHILD = """
+import os, sys
+from pathlib import Path
+from cape_airflow.jobs import Outbox
+
+class Courier:
+    base_url = "https://cape.example"
+    def start_job(self, project, start):
+        self.take(start.job_id, "start")
+    def finish_job(self, project, job_id, finish):
+        self.take(job_id, "succeeded")
+    def take(self, *report):
+        if sys.argv[2] == "die":
+            os._exit(9)
+        with open(sys.argv[2], "a") as file:
+            file.write(" ".join(report) + "\\n")
+
+print("ready", flush=True)
+sys.stdin.readline()
+Outbox(Path(sys.argv[1]), Courier()).flush()
+"""
+
+
+def _child(*arguments: Path | str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CHILD, *map(str, arguments)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_many_processes_deliver_each_report_once_and_each_job_in_order(outbox, coordinator, tmp_path):
+    coordinator.trouble = DOWN
+    for number in range(40):
+        outbox.start_job("crm", start(number))
+        outbox.finish_job("crm", f"{number:032x}", finish())
+    log = tmp_path / "log"
+    children = [_child(tmp_path, log) for _ in range(4)]
+    for child in children:
+        assert child.stdout is not None
+        child.stdout.readline()
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("\n")
+        child.stdin.flush()
+    for child in children:
+        child.communicate(timeout=60)
+        assert child.returncode == 0
+    reports = log.read_text().splitlines()
+    assert set(Counter(reports).values()) == {1}
+    assert len(reports) == 80
+    for number in range(40):
+        job = [line.split()[1] for line in reports if f"{number:032x}" in line]
+        assert job == ["start", "succeeded"]
+    assert not waiting(tmp_path)
+
+
+def test_a_lock_dies_with_its_process(outbox, coordinator, tmp_path):
+    coordinator.trouble = DOWN
+    outbox.start_job("crm", start())
+
+    child = _child(tmp_path, "die")
+    child.communicate("\n", timeout=60)
+    assert child.returncode == 9
+    coordinator.trouble = None
+    assert outbox.flush().delivered == 1
+
+
+def test_the_default_folder_is_the_users_state_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    assert default_folder() == tmp_path / ".local/state/cape/outbox"
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert default_folder() == Path("/state/cape/outbox")
+    monkeypatch.setenv("CAPE_OUTBOX", "/given")
+    assert default_folder() == Path("/given")
