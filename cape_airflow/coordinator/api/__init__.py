@@ -1,0 +1,18 @@
+"""The REST API under /v1: shapes of bodies and answers, and routes that hand over to the rules."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from cape_airflow.coordinator.api import audit, jobs, keys, people, policies, projects, service, suggestions
+
+ROUTERS: tuple[APIRouter, ...] = (
+    service.router,
+    people.router,
+    projects.router,
+    suggestions.router,
+    policies.router,
+    keys.router,
+    jobs.router,
+    audit.router,
+)

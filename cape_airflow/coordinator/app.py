@@ -1,0 +1,56 @@
+"""The coordinator as an ASGI app, alone under uvicorn or mounted in another app."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from cape_airflow import __version__
+from cape_airflow.coordinator import problems
+from cape_airflow.coordinator.api import ROUTERS
+from cape_airflow.coordinator.clock import Clock, system_clock
+from cape_airflow.coordinator.edge import Edge
+from cape_airflow.coordinator.guard import Gate
+from cape_airflow.coordinator.settings import Settings
+from cape_airflow.coordinator.startup import start
+
+
+def create_app(settings: Settings | None = None, *, clock: Clock = system_clock) -> FastAPI:
+    """Return a coordinator that is ready to serve.
+
+    All start-up work is done here, because the lifespan of a mounted app is not always run. The API describes itself
+    at ``/v1/openapi.json``, to callers with a token.
+
+    Args:
+        settings: from the environment where it is None.
+        clock: where the time comes from.
+
+    Raises:
+        KeyUnavailable: there is no root key, or it is not the one that the database was made with.
+        CoordinatorError: the database is of a newer version, or the settings make no sense.
+    """
+    settings = settings or Settings()
+    coordinator = start(settings, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        coordinator.store.close()
+
+    app = FastAPI(
+        title="Cape coordinator",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    app.state.coordinator = coordinator
+    app.state.gate = Gate(settings.concurrency, settings.queue_seconds)
+    app.add_middleware(Edge)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,29 @@
+"""The audit log: what happened, written by the server in the transaction of the effect; never by a client.
+
+Event names are Cape's operations in kebab case (``create-project``), and new ones in the same manner.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """What is recorded."""
+
+    CREATE_USER = "create-user"
+    CREATE_TOKEN = "create-token"  # noqa: S105 - the name of an event
+    REMOVE_TOKEN = "remove-token"  # noqa: S105 - the name of an event
+    CREATE_PROJECT = "create-project"
+    UPDATE_PROJECT = "update-project"
+    UPDATE_CONTRIBUTOR = "update-contributor"
+    REMOVE_CONTRIBUTOR = "remove-contributor"
+    SUGGEST_POLICY = "suggest-project-policy"
+    APPROVE_SUGGESTION = "approve-project-suggestion"
+    REJECT_SUGGESTION = "reject-project-suggestion"
+    COMMENT_SUGGESTION = "comment-project-suggestion"
+    CREATE_KEY = "create-key"
+    ROTATE_KEY = "rotate-key"
+    READ_KEY = "read-key"
+    START_JOB = "start-job"
+    FINISH_JOB = "finish-job"

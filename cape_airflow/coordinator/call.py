@@ -1,0 +1,83 @@
+"""One authorised request: who asks, about which project, in which transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from cape_airflow.coordinator.audit import Event
+from cape_airflow.coordinator.clock import Clock
+from cape_airflow.coordinator.permissions import Role
+from cape_airflow.coordinator.root_key import RootKey
+from cape_airflow.coordinator.settings import Settings
+from cape_airflow.coordinator.signing import Signer
+from cape_airflow.coordinator.store import Store
+from cape_airflow.coordinator.store.models import AuditRow, Project, Token, User
+from cape_airflow.coordinator.throttle import Throttle
+
+
+@dataclass(frozen=True)
+class Coordinator:
+    """What one process holds besides the store: settings, keys and the clock; nothing that another replica needs."""
+
+    settings: Settings
+    store: Store
+    root_key: RootKey = field(repr=False)
+    signer: Signer = field(repr=False)
+    clock: Clock
+    throttle: Throttle
+
+
+@dataclass(frozen=True)
+class Call:
+    """What the rules of the coordinator are told about a request.
+
+    Args:
+        session: the transaction that the request succeeds or fails with.
+        token: what the caller authenticated with.
+        about: the project in the route; None where there is none.
+        now: the moment of the request; one for all that it writes.
+    """
+
+    coordinator: Coordinator
+    session: Session
+    token: Token
+    about: Project | None
+    now: datetime
+    request_id: str
+    client_address: str
+
+    @property
+    def user(self) -> User:
+        """Who asks."""
+        return self.token.user
+
+    @property
+    def project(self) -> Project:
+        """The project in the route; the guard has found it, and the caller's role in it."""
+        assert self.about is not None, "a route without {label} asks for its project"
+        return self.about
+
+    @property
+    def by_admin(self) -> bool:
+        """Whether a global admin asks."""
+        return self.user.role is Role.ADMIN
+
+    def record(self, event: Event, target_type: str, target_id: str, target_label: str | None = None) -> None:
+        """Write an audit row; it is there when, and only when, the effect is."""
+        self.session.add(
+            AuditRow(
+                time=self.now,
+                event=event.value,
+                user_id=self.user.id,
+                user_email=self.user.email,
+                project=self.about.label if self.about else None,
+                target_type=target_type,
+                target_id=target_id,
+                target_label=target_label,
+                request_id=self.request_id,
+                client_address=self.client_address,
+            )
+        )

@@ -1,0 +1,14 @@
+"""Identifiers of 26 characters, the shape of Cape's (ULID): 48 bits of milliseconds, 80 random bits, Crockford base32."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def new_id(now: datetime) -> str:
+    """Return a new identifier. It says roughly when it was made; order comes from the store, never from it."""
+    number = int(now.timestamp() * 1000) << 80 | secrets.randbits(80)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))

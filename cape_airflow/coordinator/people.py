@@ -1,0 +1,107 @@
+"""Users and their API tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from cape_airflow.coordinator.access import forbidden
+from cape_airflow.coordinator.api_tokens import ApiToken
+from cape_airflow.coordinator.audit import Event
+from cape_airflow.coordinator.call import Call
+from cape_airflow.coordinator.identifiers import new_id
+from cape_airflow.coordinator.permissions import Role
+from cape_airflow.coordinator.problems import Problem, missing
+from cape_airflow.coordinator.store.models import Token, User
+
+
+def new_user(email: str, name: str, role: Role, now: datetime) -> User:
+    """Return a user that is not stored yet."""
+    return User(id=new_id(now), email=email, name=name, role=role, created_at=now)
+
+
+def new_token(user: User, description: str, days: int, now: datetime) -> tuple[Token, ApiToken]:
+    """Return a token row that is not stored yet, and the token that only its owner sees."""
+    token = ApiToken.generate(now)
+    row = Token(
+        id=token.id,
+        user=user,
+        secret_digest=token.digest(),
+        description=description,
+        created_at=now,
+        expires_at=now + timedelta(days=days),
+    )
+    return row, token
+
+
+def create_user(call: Call, email: str, name: str, role: Role) -> User:
+    """Make a user, who can do nothing before he has a token and a project.
+
+    Raises:
+        Problem: 409 where the email is taken.
+    """
+    if find_user(call.session, email):
+        raise Problem(409, "already-exists", "there is a user with this email already")
+    user = new_user(email, name, role, call.now)
+    call.session.add(user)
+    call.record(Event.CREATE_USER, "user", user.id, email)
+    return user
+
+
+def create_token(call: Call, description: str, days: int, email: str | None) -> tuple[Token, ApiToken]:
+    """Make an API token for oneself, or as an admin for anybody.
+
+    Raises:
+        Problem: 403 for somebody else's; 404 where there is no such user.
+    """
+    row, token = new_token(_owner(call, email) or call.user, description, days, call.now)
+    call.session.add(row)
+    call.record(Event.CREATE_TOKEN, "token", token.id, row.user.email)
+    return row, token
+
+
+def tokens(call: Call, email: str | None) -> Select[tuple[Token]]:
+    """Return the query of one's own tokens; as an admin of anybody's, or of everybody's.
+
+    Raises:
+        Problem: 403 for somebody else's; 404 where there is no such user.
+    """
+    owner = _owner(call, email)
+    return select(Token).where(Token.user_seq == owner.seq) if owner else select(Token)
+
+
+def revoke_token(call: Call, token_id: str) -> Token:
+    """Revoke a token from now on; a revoked one stays as it is.
+
+    Raises:
+        Problem: 404 where there is none, or one of somebody else and the caller is no admin.
+    """
+    query = select(Token).where(Token.id == token_id)
+    token = call.session.scalar(query if call.by_admin else query.where(Token.user_seq == call.user.seq))
+    if token is None:
+        raise missing("token")
+    if token.revoked_at is None:
+        token.revoked_at = call.now
+        call.record(Event.REMOVE_TOKEN, "token", token.id, token.user.email)
+    return token
+
+
+def find_user(session: Session, email: str) -> User | None:
+    """Return the user with that email, in lower case, or None."""
+    return session.scalar(select(User).where(User.email == email))
+
+
+def _owner(call: Call, email: str | None) -> User | None:
+    """Return whose tokens are meant: None for everybody's, which only an admin gets."""
+    if email == call.user.email or (email is None and not call.by_admin):
+        return call.user
+    if not call.by_admin:
+        raise forbidden("an admin, for tokens of somebody else")
+    if email is None:
+        return None
+    user = find_user(call.session, email)
+    if user is None:
+        raise missing("user")
+    return user

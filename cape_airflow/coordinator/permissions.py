@@ -1,0 +1,120 @@
+"""Who may call what: one table, read by the guard of every route and by the tests that are generated from it.
+
+Rules it follows:
+
+- A route without a row does not start.
+- A project that one does not belong to looks like a missing one (404); a role that does not suffice is a 403.
+- A global admin makes users and projects. In a project he is what his role there says, and nothing without one.
+- A worker fetches approved policies and keys, and reports jobs. Nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a user is to the whole deployment; Cape's labels."""
+
+    ADMIN = "admin"
+    USER = "user"
+
+
+class ProjectRole(StrEnum):
+    """What a user is to one project; Cape's labels, and `worker` for the accounts that tasks run under."""
+
+    OWNER = "project-owner"
+    CONTRIBUTOR = "project-contributor"
+    READER = "project-reader"
+    WORKER = "worker"
+
+
+class Audience(StrEnum):
+    """Whom a rule is about."""
+
+    ANYONE = "anyone"
+    USER = "any user"
+    ADMIN = "admin"
+    PROJECT = "roles in the project"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who may call a route.
+
+    Args:
+        audience: whom the rule is about.
+        roles: the roles in the project that may, where it is about a project.
+        admin: admins may too, without a role in the project.
+        audited: reading is written to the audit log, so that a GET needs a transaction that writes.
+        governs: it changes who decides or what is decided, and waits its turn at the project's row.
+    """
+
+    audience: Audience
+    roles: frozenset[ProjectRole] = frozenset()
+    admin: bool = False
+    audited: bool = False
+    governs: bool = False
+
+
+_OWNER = frozenset({ProjectRole.OWNER})
+_AUTHORS = _OWNER | {ProjectRole.CONTRIBUTOR}
+_MEMBERS = _AUTHORS | {ProjectRole.READER}
+_WORKER = frozenset({ProjectRole.WORKER})
+
+_ANYONE = Rule(Audience.ANYONE)
+_USER = Rule(Audience.USER)
+_ADMIN = Rule(Audience.ADMIN)
+
+
+def _reads(roles: frozenset[ProjectRole], *, admin: bool = False, audited: bool = False) -> Rule:
+    return Rule(Audience.PROJECT, roles, admin=admin, audited=audited)
+
+
+def _governs(roles: frozenset[ProjectRole]) -> Rule:
+    return Rule(Audience.PROJECT, roles, governs=True)
+
+
+_REPORTS = Rule(Audience.PROJECT, _WORKER)
+
+_PROJECT = "/v1/projects/{label}"
+
+PERMISSIONS: Mapping[tuple[str, str], Rule] = {
+    ("GET", "/v1/health"): _ANYONE,
+    ("GET", "/v1/version"): _ANYONE,
+    ("GET", "/v1/signing-keys"): _ANYONE,
+    ("GET", "/v1/openapi.json"): _USER,
+    ("GET", "/v1/me"): _USER,
+    ("POST", "/v1/users"): _ADMIN,
+    ("GET", "/v1/users"): _ADMIN,
+    ("POST", "/v1/tokens"): _USER,  # for oneself; an admin for anybody
+    ("GET", "/v1/tokens"): _USER,  # one's own; an admin anybody's
+    ("DELETE", "/v1/tokens/{id}"): _USER,  # one's own; an admin anybody's
+    ("POST", "/v1/projects"): _ADMIN,
+    ("GET", "/v1/projects"): _USER,  # those one is a member of; an admin all
+    ("GET", _PROJECT): _reads(_MEMBERS, admin=True),
+    ("PATCH", _PROJECT): _governs(_OWNER),
+    ("GET", _PROJECT + "/contributors"): _reads(_MEMBERS),
+    ("PUT", _PROJECT + "/contributors/{email}"): _governs(_OWNER),
+    ("DELETE", _PROJECT + "/contributors/{email}"): _governs(_OWNER),
+    ("POST", _PROJECT + "/suggestions"): _governs(_AUTHORS),
+    ("GET", _PROJECT + "/suggestions"): _reads(_MEMBERS | _WORKER),
+    ("GET", _PROJECT + "/suggestions/{id}"): _reads(_MEMBERS | _WORKER),
+    ("POST", _PROJECT + "/suggestions/{id}/approve"): _governs(_OWNER),  # never one's own
+    ("POST", _PROJECT + "/suggestions/{id}/reject"): _governs(_OWNER),  # never one's own
+    ("POST", _PROJECT + "/suggestions/{id}/comments"): _governs(_AUTHORS),
+    ("GET", _PROJECT + "/policy"): _reads(_MEMBERS | _WORKER),
+    ("GET", _PROJECT + "/policies/{digest}"): _reads(_MEMBERS | _WORKER),
+    ("POST", _PROJECT + "/keys"): _governs(_OWNER),
+    ("GET", _PROJECT + "/keys"): _reads(_MEMBERS | _WORKER),
+    ("POST", _PROJECT + "/keys/{name}/rotate"): _governs(_OWNER),
+    ("GET", _PROJECT + "/keys/{name}/material"): _reads(_WORKER, audited=True),
+    ("PUT", _PROJECT + "/jobs/{job_id}"): _REPORTS,
+    ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _REPORTS,
+    ("POST", _PROJECT + "/jobs/{job_id}/finish"): _REPORTS,
+    ("GET", _PROJECT + "/jobs"): _reads(_MEMBERS | _WORKER),
+    ("GET", _PROJECT + "/jobs/{job_id}"): _reads(_MEMBERS | _WORKER),
+    ("GET", "/v1/audit"): _ADMIN,
+}

@@ -1,0 +1,112 @@
+"""Projects and who belongs to them. A project never loses its last owner."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import Select, func, select
+
+from cape_airflow.coordinator.audit import Event
+from cape_airflow.coordinator.call import Call
+from cape_airflow.coordinator.identifiers import new_id
+from cape_airflow.coordinator.people import find_user
+from cape_airflow.coordinator.permissions import ProjectRole
+from cape_airflow.coordinator.problems import Problem, missing
+from cape_airflow.coordinator.store.models import Contributor, Project
+
+_MEMBERS = (ProjectRole.OWNER, ProjectRole.CONTRIBUTOR, ProjectRole.READER)
+
+
+def create_project(call: Call, name: str, label: str | None, description: str) -> Project:
+    """Make a project; whoever makes it becomes its first owner.
+
+    Args:
+        label: what URLs, DAGs and jobs name it by, for ever; made from the name where it is None.
+
+    Raises:
+        Problem: 409 where the label is taken; 422 where the name gives none.
+    """
+    label = label or _label_from(name)
+    if call.session.scalar(select(Project.seq).where(Project.label == label)) is not None:
+        raise Problem(409, "already-exists", "there is a project with this label already")
+    project = Project(id=new_id(call.now), label=label, name=name, description=description, created_at=call.now)
+    call.session.add(project)
+    call.session.flush()
+    call.session.add(Contributor(project_seq=project.seq, user=call.user, role=ProjectRole.OWNER, created_at=call.now))
+    call.record(Event.CREATE_PROJECT, "project", project.id, label)
+    return project
+
+
+def projects(call: Call) -> Select[tuple[Project]]:
+    """Return the query of the projects that the caller is a member of; as an admin, of all."""
+    if call.by_admin:
+        return select(Project)
+    mine = select(Contributor.project_seq).where(Contributor.user_seq == call.user.seq, Contributor.role.in_(_MEMBERS))
+    return select(Project).where(Project.seq.in_(mine))
+
+
+def update_project(call: Call, name: str | None, description: str | None) -> Project:
+    """Change what is not None."""
+    project = call.project
+    project.name = project.name if name is None else name
+    project.description = project.description if description is None else description
+    call.record(Event.UPDATE_PROJECT, "project", project.id, project.label)
+    return project
+
+
+def set_contributor(call: Call, email: str, role: ProjectRole) -> Contributor:
+    """Give a user a role in the project, in place of the one he had.
+
+    Raises:
+        Problem: 404 where there is no such user; 409 where he is the last owner.
+    """
+    user = find_user(call.session, email)
+    if user is None:
+        raise missing("user")
+    contributor = _find(call, email)
+    if contributor is None:
+        contributor = Contributor(project_seq=call.project.seq, user=user, role=role, created_at=call.now)
+        call.session.add(contributor)
+    elif role is not ProjectRole.OWNER:
+        _keep_an_owner(call, contributor)
+    contributor.role = role
+    call.record(Event.UPDATE_CONTRIBUTOR, "contributor", user.id, f"{email} {role}")
+    return contributor
+
+
+def remove_contributor(call: Call, email: str) -> None:
+    """Take a user out of the project; he loses all access to it at once.
+
+    Raises:
+        Problem: 404 where he is not in it; 409 where he is the last owner.
+    """
+    contributor = _find(call, email)
+    if contributor is None:
+        raise missing("contributor")
+    _keep_an_owner(call, contributor)
+    call.session.delete(contributor)
+    call.record(Event.REMOVE_CONTRIBUTOR, "contributor", contributor.user.id, email)
+
+
+def contributors(call: Call) -> Select[tuple[Contributor]]:
+    """Return the query of everybody in the project."""
+    return select(Contributor).where(Contributor.project_seq == call.project.seq)
+
+
+def _find(call: Call, email: str) -> Contributor | None:
+    return call.session.scalar(contributors(call).where(Contributor.user.has(email=email)))
+
+
+def _keep_an_owner(call: Call, contributor: Contributor) -> None:
+    owners = call.session.scalar(
+        select(func.count()).where(Contributor.project_seq == call.project.seq, Contributor.role == ProjectRole.OWNER)
+    )
+    if contributor.role is ProjectRole.OWNER and owners == 1:
+        raise Problem(409, "last-owner", "this is the last owner; make somebody else an owner first")
+
+
+def _label_from(name: str) -> str:
+    label = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:64].strip("-")
+    if not label:
+        raise Problem(422, "invalid", "body.label: the name has no letter or digit to make a label from; give one")
+    return label

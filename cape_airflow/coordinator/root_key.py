@@ -1,0 +1,108 @@
+"""The root key wraps every secret in the store: AES-256-GCM (NIST SP 800-38D), bound to the place it is stored for.
+
+A wrapped secret is ``0x01 || 12 random bytes || ciphertext and tag``. The place (project, key name, version) is
+associated data, so that a row copied to another place in the database does not unwrap there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cape_airflow.coordinator.settings import Settings
+from cape_airflow.errors import KeyUnavailable
+from cape_airflow.keys import Secret
+from cape_airflow.keys.encoding import from_base64url, to_base64url
+
+_VERSION = b"\x01"
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+
+
+class RootKey:
+    """Wraps and unwraps secrets; shows itself to nobody."""
+
+    def __init__(self, text: str) -> None:
+        material = _decode(text.strip())
+        if len(material) != _KEY_BYTES:
+            raise KeyUnavailable(f"the root key must be base64url of {_KEY_BYTES} bytes")
+        self._cipher = AESGCM(material)
+
+    def wrap(self, secret: Secret, *place: str) -> bytes:
+        """Return `secret` encrypted for the store, at that place only."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, secret.reveal(), _associated(place))
+
+    def unwrap(self, wrapped: bytes, *place: str) -> Secret:
+        """Return the secret that was wrapped for that place.
+
+        Raises:
+            KeyUnavailable: another root key, another place, or changed bytes.
+        """
+        nonce, ciphertext = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
+        try:
+            if wrapped[:1] != _VERSION:
+                raise InvalidTag
+            return Secret(self._cipher.decrypt(nonce, ciphertext, _associated(place)))
+        except InvalidTag:
+            raise KeyUnavailable(
+                f"the stored {place[0]} cannot be unwrapped: it is not of this root key, or the database was edited"
+            ) from None
+
+
+def load_root_key(settings: Settings, *, fresh: bool) -> RootKey:
+    """Return the root key that the settings name; make its file where there is nothing wrapped yet.
+
+    Args:
+        settings: where it is.
+        fresh: nothing was wrapped so far, so that a missing file may be made.
+
+    Raises:
+        KeyUnavailable: missing, unreadable by the rules, or not a key.
+    """
+    if settings.root_key is not None:
+        return RootKey(settings.root_key.get_secret_value())
+    if settings.root_key_file is not None:
+        return RootKey(_read(settings.root_key_file))
+    if settings.database.get_backend_name() != "sqlite":
+        raise KeyUnavailable("with PostgreSQL the root key must be given: set CAPE_ROOT_KEY or CAPE_ROOT_KEY_FILE")
+    file = settings.folder / "root.key"
+    if not file.exists():
+        if not fresh:
+            raise KeyUnavailable(f"{file} is missing, and the database holds keys wrapped by it; put it back")
+        _make(file)
+    return RootKey(_read(file))
+
+
+def _make(file: Path) -> None:
+    # Opened with the final mode and never over an existing file; on disk before anything is wrapped by it.
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
+        stream.write(to_base64url(secrets.token_bytes(_KEY_BYTES)) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _read(file: Path) -> str:
+    try:
+        if stat.S_IMODE(file.stat().st_mode) & 0o077:
+            raise KeyUnavailable(f"others can read the root key file {file}; run: chmod 600 {file}")
+        return file.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyUnavailable(f"the root key file {file} cannot be read ({type(error).__name__})") from None
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return from_base64url(text)
+    except ValueError:
+        raise KeyUnavailable("the root key is not base64url") from None
+
+
+def _associated(place: tuple[str, ...]) -> bytes:
+    return json.dumps(["cape-airflow/1", *place]).encode()

@@ -1,0 +1,71 @@
+"""Settings of the coordinator, from ``CAPE_*`` environment variables or from the caller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from cape_airflow.errors import CoordinatorError
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """What a coordinator needs to know before it starts.
+
+    Args:
+        home: folder of the embedded database and root key; made with mode 0700.
+        db_url: ``postgresql://user:password@host/database`` or ``sqlite:////path``; SQLite in `home` by default.
+        root_key: base64url of 32 bytes; wraps project keys and the signing key. Must be given with PostgreSQL.
+        root_key_file: a file of mode 0600 that holds it; `home`/root.key by default, made at the first start.
+        tls_cert, tls_key: PEM files for `serve`; without them it speaks plain HTTP.
+        body_limit: bytes of a request body.
+        body_seconds: how long a client may take to send one.
+        failures_per_minute: failed authentications per client address before the answer is 429.
+        concurrency: requests that may use the database at once.
+        queue_seconds: how long a request waits for its turn before the answer is 503.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CAPE_", frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    home: Path = Path("~/.cape/coordinator")
+    db_url: SecretStr | None = None
+    root_key: SecretStr | None = None
+    root_key_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    body_limit: Positive = 1024 * 1024
+    body_seconds: Annotated[float, Field(gt=0)] = 10.0
+    failures_per_minute: Positive = 10
+    concurrency: Positive = 16
+    queue_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+    @property
+    def folder(self) -> Path:
+        """`home` with ``~`` resolved."""
+        return self.home.expanduser()
+
+    @property
+    def database(self) -> URL:
+        """The URL of the database, with its driver.
+
+        Raises:
+            CoordinatorError: the URL is none, or of another database.
+        """
+        if self.db_url is None:
+            return URL.create("sqlite", database=str(self.folder / "coordinator.db"))
+        try:
+            url = make_url(self.db_url.get_secret_value())
+        except ArgumentError:
+            raise CoordinatorError("CAPE_DB_URL is not a URL; write postgresql://user@host/database") from None
+        backend = url.get_backend_name()
+        if backend in ("postgresql", "postgres"):
+            return url.set(drivername="postgresql+psycopg")
+        if backend == "sqlite" and url.database and url.database != ":memory:":
+            return url.set(drivername="sqlite")
+        raise CoordinatorError("CAPE_DB_URL must name a PostgreSQL database or a SQLite file")

@@ -1,0 +1,54 @@
+"""Approvals are signed: Ed25519 (RFC 8032) over the RFC 8785 canonical JSON of the approval document.
+
+Whoever edits the database cannot make a worker run a policy that nobody approved: workers check the digest of the text
+and the signature of the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cape_airflow.coordinator.root_key import RootKey
+from cape_airflow.coordinator.store.models import SigningKey
+from cape_airflow.keys import Secret
+from cape_airflow.keys.encoding import to_base64url
+
+_PLACE = "signing key"
+
+
+class Signer:
+    """Signs with the newest key; shows the public part of all."""
+
+    def __init__(self, keys: Sequence[SigningKey], root_key: RootKey) -> None:
+        newest = keys[-1]
+        self.key_id = newest.key_id
+        self.public_keys = {key.key_id: to_base64url(key.public_key) for key in keys}
+        self._private = Ed25519PrivateKey.from_private_bytes(
+            root_key.unwrap(newest.wrapped, _PLACE, newest.key_id).reveal()
+        )
+
+    def sign(self, document: dict[str, Any]) -> bytes:
+        """Return the signature of a JSON document: 64 bytes."""
+        return self._private.sign(rfc8785.dumps(document))
+
+
+def signing_keys(session: Session) -> Sequence[SigningKey]:
+    """Return all keys, the newest last."""
+    return session.scalars(select(SigningKey).order_by(SigningKey.seq)).all()
+
+
+def generate_signing_key(root_key: RootKey, now: datetime) -> SigningKey:
+    """Return a new key from the system's randomness, its private part wrapped."""
+    private = Ed25519PrivateKey.generate()
+    public = private.public_key().public_bytes_raw()
+    key_id = hashlib.sha256(public).hexdigest()[:16]
+    wrapped = root_key.wrap(Secret(private.private_bytes_raw()), _PLACE, key_id)
+    return SigningKey(key_id=key_id, public_key=public, wrapped=wrapped, created_at=now)

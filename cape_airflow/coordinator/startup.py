@@ -1,0 +1,37 @@
+"""What must be so before a coordinator serves: folder, schema, root key, signing key. One process at a time."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from cape_airflow.coordinator.call import Coordinator
+from cape_airflow.coordinator.clock import Clock
+from cape_airflow.coordinator.root_key import load_root_key
+from cape_airflow.coordinator.settings import Settings
+from cape_airflow.coordinator.signing import Signer, generate_signing_key, signing_keys
+from cape_airflow.coordinator.store import Store
+from cape_airflow.coordinator.store.migrate import exclusive, upgrade
+from cape_airflow.coordinator.throttle import Throttle
+
+
+def start(settings: Settings, clock: Clock) -> Coordinator:
+    """Bring everything into being that is missing, check the rest, and return the running coordinator.
+
+    Raises:
+        KeyUnavailable: there is no root key, or it is not the one that the database was made with.
+        CoordinatorError: the database is of a newer version.
+    """
+    settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store(settings)
+    with exclusive(store) as connection:
+        upgrade(connection)
+        with Session(connection) as session:
+            keys = list(signing_keys(session))
+            root_key = load_root_key(settings, fresh=not keys)
+            if not keys:
+                keys.append(generate_signing_key(root_key, clock()))
+                session.add_all(keys)
+                session.flush()
+            signer = Signer(keys, root_key)
+    store.close()  # a server that forks now takes no open connection with it
+    return Coordinator(settings, store, root_key, signer, clock, Throttle(settings.failures_per_minute))

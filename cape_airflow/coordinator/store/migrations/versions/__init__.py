@@ -1,0 +1,1 @@
+"""Alembic's revisions; `cape_airflow.coordinator.store.migrate` runs them."""
