@@ -17,6 +17,8 @@ from cape_airflow.transformations.values import Elementwise
 class Round(Elementwise):
     """Round numbers, ties to even (ISO/IEC 20889 rounding); the type stays.
 
+    Takes integers and decimals, rounded exactly, and floats, rounded on the scaled value as numpy does.
+
     Not given: safety of rare values. The only salary above a million stays the only one.
 
     Args:
@@ -45,7 +47,7 @@ class Round(Elementwise):
 class DateTruncate(Elementwise):
     """Put dates and timestamps back to the start of their year, month, day and so on; the type stays.
 
-    Timestamps with a zone are truncated in that zone's local time. Weeks begin on Monday.
+    Takes dates and timestamps. Timestamps with a zone are truncated in that zone's local time. Weeks begin on Monday.
 
     Not given: safety of rare values, e.g. of the only birth year before 1930.
 

@@ -19,14 +19,16 @@ from cape_airflow.transformations.keyed import subkey
 from cape_airflow.transformations.values import Elementwise
 
 _TAKES = "text, integers, dates, decimals and booleans"
+_ENCRYPTED = "e1_6ae1ee75048bf9a1d01f22383346981f574e14e4fdba8ccb7c27cbb066ce043ba8"
 _SAFE_LENGTH = 32  # hex digits: 128 bits
 
 
 class KeyedHash(Elementwise):
     """Replace values by a keyed hash of their canonical text: HMAC-SHA-256 (RFC 2104), not reversible.
 
-    Tokens are ``t`` + key version + ``_`` + lower-case hex. Equal values give equal tokens in all columns and data sets
-    with the same key and domain, whatever their type (the integer 5 and the text ``5`` join), and never across domains.
+    Takes text, integers, dates, decimals and booleans. Tokens are ``t`` + key version + ``_`` + lower-case hex. Equal
+    values give equal tokens in all columns and data sets with the same key and domain, whatever their type (the integer
+    5, the decimal 5.00 and the text ``5`` join), and never across domains.
 
     Not given: anonymity. Equal values can still be counted and joined, and whoever has the key can test guesses.
 
@@ -38,7 +40,11 @@ class KeyedHash(Elementwise):
 
     type: ClassVar[str] = "keyed-hash"
     family: ClassVar[Family] = Family.PSEUDONYMIZATION
-    example: ClassVar[Example] = Example("alice@example.com", "", {"key": {"ref": "customer-id"}})
+    example: ClassVar[Example] = Example(
+        "alice@example.com",
+        "t1_f2323d69a48b6405c4e0be3dca3824c9800d024a4ca49246fce4b1d2bc01e65b",
+        {"key": {"ref": "customer-id"}},
+    )
 
     key: KeyReference
     length: Annotated[int, Field(ge=8, le=64)] = 64
@@ -71,8 +77,8 @@ class KeyedHash(Elementwise):
 class DeterministicEncryption(Elementwise):
     """Encrypt values deterministically: AES-SIV (RFC 5297) under a 64-byte key; `reveal` is the inverse.
 
-    Tokens are ``e`` + key version + ``_`` + lower-case hex; key version and domain are authenticated with each one.
-    Equal values give equal tokens within one key version and domain.
+    Takes text, integers, dates, decimals and booleans. Tokens are ``e`` + key version + ``_`` + lower-case hex; key
+    version and domain are authenticated with each one. Equal values give equal tokens within a key version and domain.
 
     Not given: anonymity. Equal values can still be counted and joined, the length of the text shows, and whoever has
     the key reads everything.
@@ -84,7 +90,7 @@ class DeterministicEncryption(Elementwise):
     type: ClassVar[str] = "deterministic-encryption"
     family: ClassVar[Family] = Family.CRYPTOGRAPHIC
     reversible: ClassVar[bool] = True
-    example: ClassVar[Example] = Example("alice@example.com", "", {"key": {"ref": "customer-id"}})
+    example: ClassVar[Example] = Example("alice@example.com", _ENCRYPTED, {"key": {"ref": "customer-id"}})
 
     key: KeyReference
 
@@ -110,7 +116,7 @@ def _readable_type(name: str) -> str:
 class Reveal(Elementwise):
     """Decrypt tokens of `deterministic-encryption`; whoever runs this needs the key (re-identification).
 
-    The key version is read from each token, so that tokens from before a key rotation can still be read.
+    Takes text. The key version is read from each token, so that tokens from before a key rotation can still be read.
 
     Not given: a way round a destroyed key version, another domain or a changed token: all such values are refused.
 
@@ -121,7 +127,7 @@ class Reveal(Elementwise):
 
     type: ClassVar[str] = "reveal"
     family: ClassVar[Family] = Family.REIDENTIFICATION
-    example: ClassVar[Example] = Example("", "alice@example.com", {"key": {"ref": "customer-id"}})
+    example: ClassVar[Example] = Example(_ENCRYPTED, "alice@example.com", {"key": {"ref": "customer-id"}})
 
     key: KeyReference
     to: Annotated[str, AfterValidator(_readable_type)] = "string"

@@ -57,6 +57,8 @@ class SuppressRecord(Technique):
 class SuppressValue(Elementwise):
     """Replace every value by null or by one constant (ISO/IEC 20889 local suppression).
 
+    Takes every type.
+
     Not given: secrecy of which rows had a value. With a `replacement`, nulls stay null.
 
     Args:
@@ -101,7 +103,7 @@ class SuppressValue(Elementwise):
 class CharacterMask(Elementwise):
     """Replace characters by a mask, but for the first and last few (ISO/IEC 20889 masking).
 
-    A value with no more characters than are to be kept is masked whole. A character is a Unicode code point.
+    Takes text. A value with no more characters than are to be kept is masked whole. Characters are code points.
 
     Not given: secrecy of the length and of the kept ends, which may identify people; distinct values may look alike.
 

@@ -29,7 +29,7 @@ from cape_airflow.transformations.values import Elementwise
 class NumericRounding(Elementwise):
     """Round numbers, ties to even as numpy does, then cast to `dtype`, fractions cut off for integers.
 
-    Where Cape wrapped round silently (250 as Byte gave -6) the values are refused.
+    Takes integers and floats. Where Cape wrapped round silently (250 as Byte gave -6) the values are refused.
 
     Not given: safety of rare values. The only salary above a million stays the only one.
 
@@ -61,7 +61,7 @@ class NumericRounding(Elementwise):
 class NumericPerturbation(Randomized):
     """Add uniform noise from `min` to `max`, cast to `dtype` first: integers are cut off toward zero.
 
-    With a `seed`, the noise is Cape's: numpy's PCG64, one draw per row, nulls included. The result has the type that
+    Takes integers and floats. With a `seed`, the noise is Cape's: numpy's PCG64, one draw per row, nulls included. The result has the type that
     numpy gives to the sum of the column and `dtype`. Sums that would wrap round are refused.
 
     Not given: even noise for integers (from -1 to 1 as Integer is always 0), nor differential privacy. Use `add-noise`.

@@ -16,6 +16,7 @@ from cape_airflow.kernels.text import checked_text, decode, encode, is_text, tex
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
 from cape_airflow.transformations.values import Elementwise
 
+_ENCRYPTED = "4744cd07f6bab507c73223352567836f04fc0e6318"
 _KEY = 32  # bytes: two AES-128 keys, AES-SIV-CMAC-256 of RFC 5297
 
 
@@ -47,6 +48,8 @@ class _TextToText(Elementwise):
 class Tokenizer(_TextToText):
     """Replace text by Cape's token: SHA-256 over the value followed by the key, as lower-case hex.
 
+    Takes text.
+
     Not given: the strength of `keyed-hash`. This is no HMAC: value and key run into each other, so that value ``ab``
     with key ``c`` and value ``a`` with key ``bc`` share a token; and a short key can be found by trying. Use it to keep
     joins with data that Cape wrote.
@@ -58,7 +61,7 @@ class Tokenizer(_TextToText):
 
     type: ClassVar[str] = "tokenizer"
     family: ClassVar[Family] = Family.PSEUDONYMIZATION
-    example: ClassVar[Example] = Example("Alice", "", {"max_token_len": 10, "key": {"ref": "old-key"}})
+    example: ClassVar[Example] = Example("Alice", "0ef88e302b", {"max_token_len": 10, "key": {"ref": "old-key"}})
 
     max_token_len: int | None = None
     key: KeyReference | None = None
@@ -95,6 +98,8 @@ class _Reversible(_TextToText):
 class ReversibleTokenizer(_Reversible):
     """Encrypt text as Cape did: AES-SIV (RFC 5297), 32-byte key, no associated data, as lower-case hex.
 
+    Takes text.
+
     Not given: key versions in the token, or separation of domains: use `deterministic-encryption` for new data.
 
     Args:
@@ -105,7 +110,7 @@ class ReversibleTokenizer(_Reversible):
     type: ClassVar[str] = "reversible-tokenizer"
     family: ClassVar[Family] = Family.CRYPTOGRAPHIC
     reversible: ClassVar[bool] = True
-    example: ClassVar[Example] = Example("Alice", "", {"key": {"ref": "old-key"}})
+    example: ClassVar[Example] = Example("Alice", _ENCRYPTED, {"key": {"ref": "old-key"}})
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version."""
@@ -116,6 +121,8 @@ class ReversibleTokenizer(_Reversible):
 class TokenReverser(_Reversible):
     """Decrypt tokens of `reversible-tokenizer`; whoever runs this needs the key (re-identification).
 
+    Takes text.
+
     Not given: a reason why a token is refused. Changed, cut and foreign tokens look the same.
 
     Args:
@@ -125,7 +132,7 @@ class TokenReverser(_Reversible):
 
     type: ClassVar[str] = "token-reverser"
     family: ClassVar[Family] = Family.REIDENTIFICATION
-    example: ClassVar[Example] = Example("", "Alice", {"key": {"ref": "old-key"}})
+    example: ClassVar[Example] = Example(_ENCRYPTED, "Alice", {"key": {"ref": "old-key"}})
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version."""
