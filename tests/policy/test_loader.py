@@ -128,7 +128,7 @@ def _rule(rule: str, version: int = 2) -> str:
         ("rulez: []", 1, "did you mean `rules`"),
         ("label: 5\nrules: [{match: {name: a}, actions: [drop]}]", 1, "`label` is text"),
         ("domain: x\nrules: [{match: {name: a}, actions: [drop]}]", 1, "a version 1 policy has no `domain`"),
-        ("version: 2\ndefault: pass\nrules: []", 2, "fail, drop or keep"),
+        ("version: 2\ndefault: pass\nrules: [{match: {name: a}, actions: [drop]}]", 2, "fail, drop or keep"),
         (_rule("drop"), 3, "a rule is a mapping"),
         (_rule("{actions: [drop]}"), 3, "needs `match`"),
         (_rule("{match: {name: a}}"), 3, "either `actions` or `keep"),
