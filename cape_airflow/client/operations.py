@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import BaseModel
+
 from cape_airflow.client.address import path_of
 from cape_airflow.client.protocol import Answer, Conversation, Request, T, json_of, nothing
 from cape_airflow.client.results import (
@@ -106,19 +108,21 @@ class Operations:
         path = path_of("projects", project, "suggestions", suggestion_id)
         return self.call(Request("GET", path, json_of(Suggestion)))
 
-    def approve(self, project: str, suggestion_id: str, digest: str, comment: str | None = None) -> Conversation[None]:
+    def approve(
+        self, project: str, suggestion_id: str, digest: str, comment: str | None = None
+    ) -> Conversation[Suggestion]:
         """Approve the suggestion with exactly this digest; never one's own."""
         body = {"digest": digest} | ({"comment": comment} if comment else {})
-        return self._post(("projects", project, "suggestions", suggestion_id, "approve"), body, keyed=True)
+        return self._create(("projects", project, "suggestions", suggestion_id, "approve"), Suggestion, body)
 
-    def reject(self, project: str, suggestion_id: str, digest: str, comment: str) -> Conversation[None]:
+    def reject(self, project: str, suggestion_id: str, digest: str, comment: str) -> Conversation[Suggestion]:
         """Reject the suggestion with exactly this digest, and say why."""
         body = {"digest": digest, "comment": comment}
-        return self._post(("projects", project, "suggestions", suggestion_id, "reject"), body, keyed=True)
+        return self._create(("projects", project, "suggestions", suggestion_id, "reject"), Suggestion, body)
 
-    def comment(self, project: str, suggestion_id: str, text: str) -> Conversation[None]:
+    def comment(self, project: str, suggestion_id: str, text: str) -> Conversation[Suggestion]:
         """Say something about a suggestion."""
-        return self._post(("projects", project, "suggestions", suggestion_id, "comments"), {"text": text}, keyed=True)
+        return self._create(("projects", project, "suggestions", suggestion_id, "comments"), Suggestion, {"text": text})
 
     # Projects and people
 
@@ -212,11 +216,11 @@ class Operations:
 
     def heartbeat(self, project: str, job_id: str, progress: Progress) -> Conversation[None]:
         """Tell how far a job is."""
-        return self._post(("projects", project, "jobs", job_id, "heartbeat"), progress, repeatable=True)
+        return self._report(("projects", project, "jobs", job_id, "heartbeat"), progress)
 
     def finish_job(self, project: str, job_id: str, finish: JobFinish) -> Conversation[None]:
         """Tell how a job ended; telling the same twice is fine."""
-        return self._post(("projects", project, "jobs", job_id, "finish"), finish, repeatable=True)
+        return self._report(("projects", project, "jobs", job_id, "finish"), finish)
 
     def jobs(self, project: str, limit: int | None = None) -> Conversation[tuple[Job, ...]]:
         """Return the jobs of a project."""
@@ -233,10 +237,8 @@ class Operations:
     def _create(self, path: tuple[str, ...], kind: type[T], body: Mapping[str, Any] | None) -> Conversation[T]:
         return self.call(Request("POST", path_of(*path), json_of(kind), body, keyed=True))
 
-    def _post(
-        self, path: tuple[str, ...], body: Any, *, repeatable: bool = False, keyed: bool = False
-    ) -> Conversation[None]:
-        return self.call(Request("POST", path_of(*path), nothing, body, repeatable=repeatable, keyed=keyed))
+    def _report(self, path: tuple[str, ...], body: BaseModel) -> Conversation[None]:
+        return self.call(Request("POST", path_of(*path), nothing, body, repeatable=True))
 
     def _list(
         self, path: tuple[str, ...], kind: type[Item], limit: int | None = None, *, expiry: float | None = None

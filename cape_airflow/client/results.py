@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator
+from pydantic import BaseModel, ConfigDict, JsonValue, PlainValidator
 
 from cape_airflow.jobs import ColumnCounts, JobState, Progress
 from cape_airflow.keys import Secret
@@ -67,18 +67,18 @@ class Contributor(_Result):
     """A member of a project: project-owner, project-contributor, project-reader or worker."""
 
     email: str
-    name: str = ""
+    name: str
     role: str
 
 
 class Project(_Result):
-    """A project; `policy_digest` is None until a policy is approved."""
+    """A project: pending until it has an approved policy, then active."""
 
     label: str
     name: str
-    description: str | None = None
+    description: str
     status: str
-    policy_digest: str | None = None
+    policy_digest: str | None
 
 
 class Comment(_Result):
@@ -95,15 +95,15 @@ class Suggestion(_Result):
     id: str
     project: str
     title: str
-    description: str | None = None
+    description: str
     state: str
     digest: str
     author: str
     created_at: datetime
-    reviewed_by: str | None = None
-    reviewed_at: datetime | None = None
-    review_comment: str | None = None
-    comments: tuple[Comment, ...] = ()
+    reviewed_by: str | None
+    reviewed_at: datetime | None
+    review_comment: str | None
+    comments: tuple[Comment, ...]
     policy: str
 
 
@@ -150,12 +150,12 @@ class Token(_Result):
     """What is known of an API token; never the token itself."""
 
     id: str
-    description: str | None = None
-    user_email: str | None = None
-    created_at: datetime | None = None
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    last_used_at: datetime | None = None
+    description: str
+    user_email: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    last_used_at: datetime | None
 
 
 class NewToken(Token):
@@ -168,7 +168,7 @@ class KeyVersion(_Result):
     """One version of a project key."""
 
     version: int
-    created_at: datetime | None = None
+    created_at: datetime
 
 
 class ProjectKey(_Result):
@@ -184,33 +184,41 @@ class Job(_Result):
 
     Args:
         attempts: how often it was started.
+        heartbeat_at: when it was last heard of, on the coordinator's clock; the other times are the worker's.
         columns: what each input column got; empty until it is finished.
         error: class name and message of the failure, without values.
     """
 
-    project: str | None = None
+    project: str
     job_id: str
     state: JobState
-    attempts: Annotated[int, Field(ge=0)] = 1
+    attempts: int
     policy_digest: str
-    engine: str | None = None
-    kernels: str | None = None
-    source: str | None = None
-    target: str | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    heartbeat_at: datetime | None = None
-    origin: Mapping[str, str] = Field(default_factory=dict)
-    progress: Progress | None = None
-    columns: tuple[ColumnCounts, ...] = ()
-    warnings: tuple[str, ...] = ()
-    error: str | None = None
+    engine: str
+    kernels: str
+    source: str
+    target: str
+    origin: Mapping[str, str]
+    started_at: datetime
+    heartbeat_at: datetime
+    finished_at: datetime | None
+    progress: Progress
+    columns: tuple[ColumnCounts, ...]
+    warnings: tuple[str, ...]
+    error: str | None
 
 
 class AuditEntry(_Result):
-    """One row of the audit log; fields beyond these are kept as they came."""
+    """One event of the audit log; `seq` orders them."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
     seq: int
     time: datetime
     event: str
+    user_id: str | None
+    user_email: str | None
+    project: str | None
+    target_type: str
+    target_id: str
+    target_label: str | None
+    request_id: str | None
+    client_address: str | None

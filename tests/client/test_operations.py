@@ -93,7 +93,10 @@ def test_a_primary_version_without_material_is_unavailable(client, answer):
 
 
 def test_a_new_token_shows_itself_only_when_it_is_told_to(client, answer):
-    connected, server = client(answer(201, {"id": "t1", "token": "t1,canary", "expires_at": "2027-01-01T00:00:00Z"}))
+    moment = "2027-01-01T00:00:00Z"
+    known = {"description": "worker", "user_email": "w@example.org", "created_at": moment, "expires_at": moment}
+    body = {"id": "t1", "token": "t1,canary", **known, "revoked_at": None, "last_used_at": None}
+    connected, server = client(answer(201, body))
     made = connected.create_token("worker", user_email="w@example.org", expires_in_days=7)
     assert made.token.reveal() == b"t1,canary"
     assert "canary" not in repr(made)
