@@ -30,6 +30,7 @@ COMPONENTS = {
 USER = "admin"
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 10
+LONGEST_LINE = 2_000
 
 
 class AirflowFailed(Exception):
@@ -115,10 +116,7 @@ class LocalAirflow:
     def log_tails(self, lines: int = 25) -> str:
         """Return the last lines of every process and every task, for a person who wants to know what went wrong."""
         files = sorted(self._logs.glob("*.log")) + sorted((self.home / "logs").rglob("attempt=*.log"))
-        tails = (file.read_text(errors="replace").splitlines()[-lines:] for file in files)
-        return "\n".join(
-            f"--- {file.relative_to(self.home)}\n" + "\n".join(tail) for file, tail in zip(files, tails, strict=True)
-        )
+        return "\n".join(f"--- {file.relative_to(self.home)}\n{_tail(file, lines)}" for file in files)
 
     def stop(self) -> None:
         """End every process that was started, and what those started."""
@@ -182,6 +180,10 @@ def _environment(home: Path, dags: Path, url: str) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "PYTHONWARNINGS": "ignore",
     }
+
+
+def _tail(file: Path, lines: int) -> str:
+    return "\n".join(line[:LONGEST_LINE] for line in file.read_text(errors="replace").splitlines()[-lines:])
 
 
 def _free_port() -> int:
