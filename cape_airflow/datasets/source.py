@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, BinaryIO, cast
 
@@ -48,7 +48,9 @@ class Source:
         self.row_count = sum(one.rows or 0 for one in descriptions) if kind.self_describing else None
         self._check_names()
 
-    def batches(self, columns: Sequence[str] | None = None, batch_rows: int = 65536) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str] | None = None, batch_rows: int = 65536
+    ) -> Generator[pa.RecordBatch, None, None]:
         """Read all rows, in the order of the files and of the rows in them. May be called again.
 
         Args:
@@ -66,7 +68,7 @@ class Source:
         self.bytes_read = 0
         return self._batches(names, batch_rows)
 
-    def _batches(self, names: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, names: list[str], batch_rows: int) -> Generator[pa.RecordBatch, None, None]:
         wanted = pa.schema([self.schema.field(name) for name in names])
         stored = [name for name in names if name in self._columns.names]
         placed = [name for name in names if name not in stored]

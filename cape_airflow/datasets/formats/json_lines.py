@@ -100,7 +100,7 @@ def _plain(column: pa.ChunkedArray, name: str) -> list[object]:
                 f"column `{name}`: {wrong} values are NaN or infinite, which JSON cannot hold; write Parquet or CSV"
             )
     if pa.types.is_timestamp(column.type):  # Python's datetime has no nanoseconds, Arrow's text has
-        column = column.cast(pa.string())
+        column = pc.strftime(column, format="%Y-%m-%dT%H:%M:%S" + ("%Ez" if column.type.tz else ""))
     return list(column.to_pylist())
 
 
