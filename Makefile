@@ -39,7 +39,7 @@ format: $(READY)  ## put code and imports into shape
 	$(BIN)/ruff format
 
 docs: $(READY)  ## write the generated pages of docs/ anew
-	$(BIN)/python scripts/write_docs.py
+	$(BIN)/python -m cape_airflow.transformations.reference > docs/transformations.md
 
 clean:  ## remove what make made
 	rm -rf .venv .uv .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
