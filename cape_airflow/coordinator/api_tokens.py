@@ -1,6 +1,6 @@
 """API tokens in Cape's format: ``<id>,<base64url(0x01 || 24 secret bytes)>``.
 
-The secret has 192 random bits, so its plain SHA-256 is all that the store needs to know it again: no slow hash, no salt.
+The secret has 192 random bits, so its plain SHA-256 is all that the store needs: no slow hash, no salt.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from cape_airflow.coordinator.store.models import AuditRow, User
 from cape_airflow.errors import CoordinatorError
 
 _DAYS = 90
+_CONNECTIONS = 512  # so many bodies may wait in memory for their turn
+_GRACE_SECONDS = 20
 
 
 def initialise(settings: Settings, email: str, name: str) -> str:
@@ -60,4 +62,6 @@ def serve(settings: Settings, host: str, port: int) -> None:
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
         server_header=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )

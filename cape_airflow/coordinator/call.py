@@ -57,7 +57,8 @@ class Call:
     @property
     def project(self) -> Project:
         """The project in the route; the guard has found it, and the caller's role in it."""
-        assert self.about is not None, "a route without {label} asks for its project"
+        if self.about is None:
+            raise RuntimeError("a route without {label} asks for its project")
         return self.about
 
     @property

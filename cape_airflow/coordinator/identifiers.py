@@ -1,4 +1,4 @@
-"""Identifiers of 26 characters, the shape of Cape's (ULID): 48 bits of milliseconds, 80 random bits, Crockford base32."""
+"""Identifiers of 26 characters, as Cape's (ULID): 48 bits of milliseconds, 80 random bits, Crockford base32."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import Select, select
 
 from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call
@@ -33,10 +33,9 @@ def start_job(call: Call, report: JobStart) -> tuple[Job, bool]:
     """
     _check_start(call, report)
     start = report.model_dump(mode="json")
-    assert isinstance(Job.__table__, Table)
     new = insert_if_absent(
         call.session,
-        Job.__table__,
+        Job,
         project_seq=call.project.seq,
         job_id=report.job_id,
         state=JobState.RUNNING,
@@ -104,7 +103,7 @@ def column_counts(job: Job) -> tuple[ColumnCounts, ...]:
     )
 
 
-def jobs(call: Call) -> Select[tuple[Job]]:
+def jobs(call: Call) -> Select[Job]:
     """Return the query of the project's jobs."""
     return select(Job).where(Job.project_seq == call.project.seq)
 
@@ -122,11 +121,11 @@ def _find_for_update(call: Call, job_id: str) -> Job:
     return _one(call, _query(call, job_id).with_for_update())
 
 
-def _query(call: Call, job_id: str) -> Select[tuple[Job]]:
+def _query(call: Call, job_id: str) -> Select[Job]:
     return jobs(call).where(Job.job_id == job_id)
 
 
-def _one(call: Call, query: Select[tuple[Job]]) -> Job:
+def _one(call: Call, query: Select[Job]) -> Job:
     job = call.session.scalar(query)
     if job is None:
         raise missing("job")

@@ -62,7 +62,7 @@ def create_token(call: Call, description: str, days: int, email: str | None) -> 
     return row, token
 
 
-def tokens(call: Call, email: str | None) -> Select[tuple[Token]]:
+def tokens(call: Call, email: str | None) -> Select[Token]:
     """Return the query of one's own tokens; as an admin of anybody's, or of everybody's.
 
     Raises:

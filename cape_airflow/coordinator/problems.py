@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError, TimeoutError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError, SQLAlchemyError, TimeoutError
 from starlette.exceptions import HTTPException
 
 log = logging.getLogger(__name__)
@@ -44,30 +44,28 @@ def busy(message: str) -> Problem:
 
 def install(app: FastAPI) -> None:
     """Make `app` answer every failure in one shape."""
-    app.add_exception_handler(HTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(SQLAlchemyError, _database)
-    app.add_exception_handler(Exception, _unexpected)
+    app.exception_handler(HTTPException)(_refused)
+    app.exception_handler(RequestValidationError)(_invalid)
+    app.exception_handler(SQLAlchemyError)(_database)
+    app.exception_handler(Exception)(_unexpected)
 
 
-def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+def _refused(request: Request, error: HTTPException) -> JSONResponse:
     code = error.code if isinstance(error, Problem) else _HTTP_CODES.get(error.status_code, "refused")
     return _answer(request, error.status_code, code, str(error.detail), error.headers)
 
 
-def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     known = _field_names(request.app)
     complaints = [_complaint(item, known) for item in error.errors()]
     more = f"; and {len(complaints) - _SHOWN} more" if len(complaints) > _SHOWN else ""
     return _answer(request, 422, "invalid", "; ".join(complaints[:_SHOWN]) + more)
 
 
-def _database(request: Request, error: Exception) -> JSONResponse:
+def _database(request: Request, error: SQLAlchemyError) -> JSONResponse:
     if isinstance(error, IntegrityError):
         return _answer(request, 409, "conflict", "somebody else made the same thing at the same moment; look again")
-    if isinstance(error, OperationalError | TimeoutError) or (
+    if isinstance(error, OperationalError | InternalError | TimeoutError) or (
         isinstance(error, DBAPIError) and error.connection_invalidated
     ):
         log.error("database trouble: %s", type(getattr(error, "orig", None) or error).__name__)

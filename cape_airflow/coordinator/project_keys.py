@@ -60,7 +60,7 @@ def read_material(call: Call, name: str) -> tuple[ProjectKey, dict[int, Secret]]
     return key, material
 
 
-def keys(call: Call) -> Select[tuple[ProjectKey]]:
+def keys(call: Call) -> Select[ProjectKey]:
     """Return the query of the project's keys."""
     return select(ProjectKey).where(ProjectKey.project_seq == call.project.seq)
 
@@ -77,7 +77,7 @@ def find_key(call: Call, name: str) -> ProjectKey:
     return key
 
 
-def _query(call: Call, name: str) -> Select[tuple[ProjectKey]]:
+def _query(call: Call, name: str) -> Select[ProjectKey]:
     return keys(call).where(ProjectKey.name == name)
 
 

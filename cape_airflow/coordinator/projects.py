@@ -37,7 +37,7 @@ def create_project(call: Call, name: str, label: str | None, description: str) -
     return project
 
 
-def projects(call: Call) -> Select[tuple[Project]]:
+def projects(call: Call) -> Select[Project]:
     """Return the query of the projects that the caller is a member of; as an admin, of all."""
     if call.by_admin:
         return select(Project)
@@ -88,7 +88,7 @@ def remove_contributor(call: Call, email: str) -> None:
     call.record(Event.REMOVE_CONTRIBUTOR, "contributor", contributor.user.id, email)
 
 
-def contributors(call: Call) -> Select[tuple[Contributor]]:
+def contributors(call: Call) -> Select[Contributor]:
     """Return the query of everybody in the project."""
     return select(Contributor).where(Contributor.project_seq == call.project.seq)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from fastapi import Request, Response
-from sqlalchemy import Table, delete, select
+from sqlalchemy import delete, select
 
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.problems import Problem
@@ -61,15 +61,20 @@ def earlier_answer(call: Call, key: IdempotencyKey) -> Response | None:
     """
     session, token = call.session, call.token
     session.execute(delete(Replay).where(Replay.token_seq == token.seq, Replay.created_at < call.now - _KEPT))
-    assert isinstance(Replay.__table__, Table)
-    row = {"token_seq": token.seq, "key": key.name, "fingerprint": key.fingerprint, "created_at": call.now}
-    if insert_if_absent(session, Replay.__table__, **row):
+    if insert_if_absent(
+        session,
+        Replay,
+        token_seq=token.seq,
+        key=key.name,
+        fingerprint=key.fingerprint,
+        created_at=call.now,
+        status=0,  # status and answer follow in this transaction: nobody ever sees the row without them
+        wrapped=b"",
+    ):
         return None
     earlier = _find(call, key)
     if earlier.fingerprint != key.fingerprint:
         raise Problem(409, "idempotency-mismatch", "this Idempotency-Key was used for another request; take a new one")
-    assert earlier.wrapped is not None, "key and answer are written in one transaction"
-    assert earlier.status is not None
     answer = call.coordinator.root_key.unwrap(earlier.wrapped, "answer", token.id, key.name)
     return Response(answer.reveal(), earlier.status, media_type="application/json")
 

@@ -22,6 +22,8 @@ from cape_airflow.coordinator.store.models import Approval, Comment, Suggestion,
 from cape_airflow.errors import PolicyError
 from cape_airflow.policy import load_policy
 
+_MOST_COMMENTS = 200
+
 
 def suggest(call: Call, title: str, description: str, text: str) -> Suggestion:
     """Propose a policy version.
@@ -88,15 +90,17 @@ def add_comment(call: Call, suggestion_id: str, text: str) -> Suggestion:
     """Say something about a suggestion, in whatever state it is.
 
     Raises:
-        Problem: 404 where there is none in this project.
+        Problem: 404 where there is none in this project; 409 where it has 200 already.
     """
     suggestion = find_suggestion(call, suggestion_id)
+    if len(suggestion.comments) >= _MOST_COMMENTS:
+        raise Problem(409, "too-many-comments", f"a suggestion has {_MOST_COMMENTS} comments at most; make a new one")
     suggestion.comments.append(Comment(author=call.user, text=text, created_at=call.now))
     call.record(Event.COMMENT_SUGGESTION, "suggestion", suggestion.id)
     return suggestion
 
 
-def suggestions(call: Call) -> Select[tuple[Suggestion]]:
+def suggestions(call: Call) -> Select[Suggestion]:
     """Return the query of the project's suggestions."""
     return select(Suggestion).where(Suggestion.project_seq == call.project.seq)
 
@@ -114,7 +118,7 @@ def find_suggestion(call: Call, suggestion_id: str) -> Suggestion:
 
 
 def approval_of(call: Call, digest: str | None = None) -> Approval | None:
-    """Return the newest approval of that digest; without a digest the newest of the project; None where there is none."""
+    """Return the newest approval of that digest, or of any; None where the project has none."""
     query = select(Approval).where(Approval.project_seq == call.project.seq).order_by(Approval.seq.desc()).limit(1)
     return call.session.scalar(query if digest is None else query.where(Approval.digest == digest))
 

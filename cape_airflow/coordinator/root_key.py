@@ -81,6 +81,7 @@ def load_root_key(settings: Settings, *, fresh: bool) -> RootKey:
 
 
 def _make(file: Path) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Opened with the final mode and never over an existing file; on disk before anything is wrapped by it.
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
         stream.write(to_base64url(secrets.token_bytes(_KEY_BYTES)) + "\n")

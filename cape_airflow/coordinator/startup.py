@@ -21,7 +21,6 @@ def start(settings: Settings, clock: Clock) -> Coordinator:
         KeyUnavailable: there is no root key, or it is not the one that the database was made with.
         CoordinatorError: the database is of a newer version.
     """
-    settings.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     store = Store(settings)
     with exclusive(store) as connection:
         upgrade(connection)

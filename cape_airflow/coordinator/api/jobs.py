@@ -35,7 +35,7 @@ class JobAnswer(Answer):
     heartbeat_at: Moment
     progress: Progress
     columns: list[ColumnCounts]
-    warnings: list[str] = []
+    warnings: tuple[str, ...] = ()
     error: str | None = None
     finished_at: datetime | None = None
 

@@ -13,6 +13,9 @@ from sqlalchemy.orm import Session
 from cape_airflow.coordinator.api.shapes import Answer
 from cape_airflow.coordinator.store.models import Base
 
+_PAGE_BYTES = 2 * 1024 * 1024
+_FETCHED = 20
+
 Row = TypeVar("Row", bound=Base)
 Item = TypeVar("Item", bound=BaseModel)
 
@@ -37,18 +40,30 @@ class Page(Answer, Generic[Item]):
 
 def page(
     session: Session,
-    query: Select[tuple[Row]],
+    query: Select[Row],
     table: type[Row],
     cursor: Cursor,
     show: Callable[[Row], Item],
     *,
     newest_first: bool = False,
 ) -> Page[Item]:
-    """Return the page of `query` that the cursor asks for, in the order in which rows were made."""
+    """Return the page of `query` that the cursor asks for, in the order in which rows were made.
+
+    It ends before its limit where it would grow beyond 2 MB.
+    """
     if cursor.after is not None:
         after = int(cursor.after)
         query = query.where(table.seq < after if newest_first else table.seq > after)
     query = query.order_by(table.seq.desc() if newest_first else table.seq).limit(cursor.limit + 1)
-    rows = session.scalars(query).all()
-    shown = rows[: cursor.limit]
-    return Page(items=[show(row) for row in shown], next=str(shown[-1].seq) if len(rows) > cursor.limit else None)
+    items: list[Item] = []
+    size = last = 0
+    rows = session.scalars(query.execution_options(yield_per=_FETCHED))
+    for row in rows:
+        item = show(row)
+        size += len(item.model_dump_json())
+        if len(items) == cursor.limit or (items and size > _PAGE_BYTES):
+            rows.close()
+            return Page(items=items, next=str(last))
+        items.append(item)
+        last = row.seq
+    return Page(items=items, next=None)

@@ -228,8 +228,8 @@ class Replay(Base):
     key: Mapped[str] = mapped_column(String(200))
     fingerprint: Mapped[bytes]
     created_at: Mapped[datetime]
-    status: Mapped[int | None]
-    wrapped: Mapped[bytes | None]
+    status: Mapped[int]
+    wrapped: Mapped[bytes]
 
 
 class AuditRow(Base):

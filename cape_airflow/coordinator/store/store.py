@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.errors import MissingExtra
@@ -46,7 +46,7 @@ class Store:
         self.engine.dispose()
 
 
-def insert_if_absent(session: Session, table: Table, **values: Any) -> bool:
+def insert_if_absent(session: Session, table: type[DeclarativeBase], **values: Any) -> bool:
     """Insert a row unless its key is there already; a concurrent insert of the same key is waited for.
 
     Returns:

@@ -81,8 +81,8 @@ def _moment(name: str, *, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(name, sa.DateTime(timezone=True), nullable=nullable)
 
 
-def _bytes(name: str, *, nullable: bool = False) -> sa.Column[bytes]:
-    return sa.Column(name, sa.LargeBinary(), nullable=nullable)
+def _bytes(name: str) -> sa.Column[bytes]:
+    return sa.Column(name, sa.LargeBinary(), nullable=False)
 
 
 def _json(name: str) -> sa.Column[Any]:
@@ -235,8 +235,8 @@ def _replays() -> None:
         _text("key", 200),
         _bytes("fingerprint"),
         _moment("created_at"),
-        sa.Column("status", sa.Integer(), nullable=True),
-        _bytes("wrapped", nullable=True),
+        _integer("status"),
+        _bytes("wrapped"),
         sa.UniqueConstraint("token_seq", "key"),
     )
 
