@@ -77,10 +77,8 @@ def _columns(rule: Rule, schema: pa.Schema) -> set[str]:
 def missing(kind: str, value: str, columns: list[str], rule: Rule) -> SchemaMismatch:
     """Return the error for a rule that is about a column that is not there."""
     hint = did_you_mean(value, columns) if kind == "name" else ""
-    return SchemaMismatch(
-        f"{rule.location}: no column matches {kind} `{value}`{hint}; "
-        "correct the rule, or add `optional: true` to its match"
-    )
+    allowed = "If it may be missing, add `optional: true` to the match"
+    return SchemaMismatch(f"{rule.location}: no column matches {kind} `{value}`{hint or '.'} {allowed}")
 
 
 def _matches(match: Match, value: str, field: pa.Field, rule: Rule) -> bool:
