@@ -19,9 +19,7 @@ with DAG(
     params={
         "project": Param("customers", type="string", description="Label of the project in the coordinator."),
         "source": Param("/data/customers.csv", type="string", description="Path or URL of the input."),
-        "target": Param(
-            "/data/customers_deidentified.parquet", type="string", description="Path or URL of the output."
-        ),
+        "target": Param("/data/deidentified.parquet", type="string", description="Path or URL of the output."),
     },
 ):
     approved = CapePolicyApprovalSensor(

@@ -18,7 +18,7 @@ with DAG(
         "project": Param("customers", type="string"),
         "policy_digest": Param("0" * 64, type="string", pattern="^[0-9a-f]{64}$", description="See: cape policy get"),
         "source": Param("/data/customers.csv", type="string"),
-        "target": Param("/data/customers_deidentified.parquet", type="string"),
+        "target": Param("/data/deidentified.parquet", type="string"),
     },
 ):
     CapeTransformOperator(

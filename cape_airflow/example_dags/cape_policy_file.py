@@ -18,7 +18,7 @@ with DAG(
         "policy_file": Param("/policies/customers.yaml", type="string"),
         "key_file": Param("/keys/customers.json", type="string", description="Made by: cape keys new"),
         "source": Param("/data/customers.csv", type="string"),
-        "target": Param("/data/customers_deidentified.parquet", type="string"),
+        "target": Param("/data/deidentified.parquet", type="string"),
     },
 ):
     CapeTransformOperator(

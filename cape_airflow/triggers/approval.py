@@ -75,5 +75,10 @@ class CapePolicyApprovalTrigger(BaseTrigger):
                     return
                 pause = self.poke_interval
             except CoordinatorUnavailable as error:
-                pause = min(2 * max(pause, 1.0), max(_LONGEST_PAUSE, self.poke_interval))
+                pause = longer(pause, self.poke_interval)
                 self.log.warning("The coordinator cannot be reached, next try in %.0f s: %s", pause, error)
+
+
+def longer(pause: float, poke_interval: float) -> float:
+    """Return the seconds to wait after one more failure: twice as many, up to five minutes or the interval."""
+    return min(2 * max(pause, 1.0), max(_LONGEST_PAUSE, poke_interval))
