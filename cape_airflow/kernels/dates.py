@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cape_airflow.kernels.numbers import to_numpy
-from cape_airflow.kernels.refusal import refused
+from cape_airflow.kernels.numbers import refuse_where, to_numpy
 
 SECONDS = {"week": 604_800, "day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
 """Length of the units that have one."""
@@ -44,12 +43,10 @@ def floor(array: pa.Array, unit: str) -> pa.Array:
     """
     zone = array.type.tz if pa.types.is_timestamp(array.type) else None
     local = pc.local_timestamp(array) if zone else array
-    floored = pc.floor_temporal(local, unit=unit)
-    if zone:
-        floored = pc.assume_timezone(floored, zone, ambiguous="earliest", nonexistent="latest")
-    # Near the ends of the type, Arrow wraps round without a word.
-    apart = to_numpy(array).astype(np.int64) - to_numpy(floored).astype(np.int64)
-    wrapped = int((apart.view(np.uint64) > ticks(array.type, _LONGER_THAN_A_YEAR)).sum())
-    if wrapped:
-        raise refused(wrapped, f"have no start of the {unit} within {array.type}; use a coarser timestamp unit")
+    start = pc.floor_temporal(local, unit=unit)
+    floored = pc.assume_timezone(start, zone, ambiguous="earliest", nonexistent="latest") if zone else start
+    # Near the ends of the type Arrow wraps round without a word: a step of centuries, where none is above a year.
+    stages = np.stack([to_numpy(stage).astype(np.float64) for stage in (array, local, start, floored)])
+    wrapped = (np.abs(np.diff(stages, axis=0)) > ticks(array.type, _LONGER_THAN_A_YEAR)).any(axis=0)
+    refuse_where(wrapped, array, f"have no start of the {unit} within {array.type}; use a coarser timestamp unit")
     return floored

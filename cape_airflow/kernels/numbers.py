@@ -118,7 +118,7 @@ def add_clipped_decimals(array: pa.Array, noise: npt.NDArray[np.int64]) -> pa.Ar
     steps = pa.array(noise).cast(pa.decimal256(19, 0)).view(pa.decimal256(19, scale)).cast(wide)
     end = Decimal(10**precision - 1).scaleb(-scale, _EXACT)
     total = pc.add(array.cast(wide), steps)
-    for limit, function in ((end, pc.min_element_wise), (-end, pc.max_element_wise)):
+    for limit, function in ((end, pc.min_element_wise), (end.copy_negate(), pc.max_element_wise)):
         total = function(total, pa.scalar(limit, total.type), skip_nulls=False)
     return total.cast(array.type)
 

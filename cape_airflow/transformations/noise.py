@@ -31,9 +31,9 @@ _LARGEST = 2**62  # of a whole number of noise, so that sums and products stay w
 class AddNoise(Randomized):
     """Add random noise to numbers, dates and timestamps (ISO/IEC 20889 noise addition); the type stays.
 
-    Takes integers, floats, decimals, dates and timestamps. Whole types get whole noise: integers, decimals in their last
-    place, dates and timestamps in whole `unit`s, uniform with both ends included. A sum beyond the range of the type
-    stops at its end. NaN and infinity stay.
+    Takes integers, floats, decimals, dates and timestamps. Whole types get whole noise: integers, decimals in their
+    last place, dates and timestamps in whole `unit`s, uniform with both ends included. A sum beyond the range of the
+    type stops at its end. NaN and infinity stay.
 
     Not given: differential privacy. The noise is not calibrated and no budget is kept; outliers stay outliers, and
     averages over many rows or repeated runs uncover what one row hides. The time of day stays where `unit` is day.

@@ -26,7 +26,8 @@ _BLOCK = 1 << 16  # draws at a time when a stream is skipped
 class DateTruncation(Elementwise):
     """Put dates and timestamps back to the start of their year, month, day, hour, minute or second.
 
-    Takes dates and timestamps. Timestamps with a zone are truncated in UTC and lose the zone, as in Cape; dates have no time to lose.
+    Takes dates and timestamps. Timestamps with a zone are truncated in UTC and lose the zone, as in Cape; dates have no
+    time to lose.
 
     Not given: local days. Use `date-truncate` for timestamps with a zone.
 
@@ -54,8 +55,9 @@ class DateTruncation(Elementwise):
 class DatePerturbation(Randomized):
     """Move dates and timestamps by whole units of one or several frequencies; a year is 365 days, a month 30.
 
-    Takes dates and timestamps. With a `seed`, the noise is Cape's: numpy's PCG64, one draw per row and frequency, nulls included, all rows of the
-    first frequency before the second. Dates move by whole days. Moves out of the range of the type are refused.
+    Takes dates and timestamps. With a `seed`, the noise is Cape's: numpy's PCG64, one draw per row and frequency, nulls
+    included, all rows of the first frequency before the second. Dates move by whole days. Moves out of the range of the
+    type are refused.
 
     Not given: differential privacy, or the same shift for all rows of one person.
 

@@ -61,8 +61,8 @@ class NumericRounding(Elementwise):
 class NumericPerturbation(Randomized):
     """Add uniform noise from `min` to `max`, cast to `dtype` first: integers are cut off toward zero.
 
-    Takes integers and floats. With a `seed`, the noise is Cape's: numpy's PCG64, one draw per row, nulls included. The result has the type that
-    numpy gives to the sum of the column and `dtype`. Sums that would wrap round are refused.
+    Takes integers and floats. With a `seed`, the noise is Cape's: numpy's PCG64, one draw per row, nulls included. The
+    result has the type that numpy gives to the sum of the column and `dtype`. Sums that would wrap round are refused.
 
     Not given: even noise for integers (from -1 to 1 as Integer is always 0), nor differential privacy. Use `add-noise`.
 
