@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from secrets import token_hex
 
@@ -117,6 +117,43 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     token = initialise(settings, "admin@example.com", "admin")
     with serving(settings) as url:
         yield People(url, token)
+
+
+class Outage:
+    """A coordinator that can be away for a while, at an address that stays; with a project that has a policy.
+
+    Attributes:
+        people: of this coordinator.
+        project: label of the project.
+        digest: of its approved policy.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._settings = Settings(home=home)
+        self._port = 0
+        self._running = ExitStack()
+        url = self.end()
+        self._port = int(url.rpartition(":")[2])
+        self.people = People(url, initialise(self._settings, "admin@example.com", "admin"))
+        self.project = self.people.new_project()
+        self.digest = self.people.approve(self.project)
+
+    def begin(self) -> None:
+        """Go away."""
+        self._running.close()
+
+    def end(self) -> str:
+        """Serve again; return the URL."""
+        return self._running.enter_context(serving(self._settings, self._port))
+
+
+@pytest.fixture
+def outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
+    """A coordinator that is there, until the outage begins; `cape_default` leads to it, with a deadline of 1 s."""
+    outage = Outage(tmp_path / "coordinator")
+    monkeypatch.setenv("AIRFLOW_CONN_CAPE_DEFAULT", json.dumps(outage.people.connection(deadline=1)))
+    yield outage
+    outage.begin()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,13 +9,11 @@ import pytest
 from airflow.sdk import BaseHook
 from airflow.sdk.log import redact
 
-from cape_airflow.coordinator.bootstrap import initialise
-from cape_airflow.coordinator.settings import Settings
 from cape_airflow.errors import CoordinatorUnavailable, NotApproved
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.jobs import JobFinish, JobStart, JobState, Progress
 from cape_airflow.jobs.outbox import waiting
-from tests.airflow.coordinator import People, serving
+from tests.airflow.coordinator import Outage, People
 
 JOB = "0123456789abcdef0123456789abcdef"
 
@@ -76,51 +73,33 @@ def test_a_job_under_a_policy_that_is_not_approved_is_refused(project: str) -> N
         CapeHook().start_job(project, _start("0" * 64))
 
 
-class Outage:
-    """A coordinator that can be away for a while, at an address that stays."""
-
-    def __init__(self, home: Path, connect: pytest.MonkeyPatch) -> None:
-        self._settings = Settings(home=home)
-        with serving(self._settings) as url:
-            self.people = People(url, initialise(self._settings, "admin@example.com", "admin"))
-            self.project = self.people.new_project()
-            self.digest = self.people.approve(self.project)
-            self._port = int(url.rpartition(":")[2])
-            connect.setenv("AIRFLOW_CONN_CAPE_DEFAULT", json.dumps(self.people.connection(deadline=1)))
-
-    def over(self) -> AbstractContextManager[str]:
-        """Serve again."""
-        return serving(self._settings, self._port)
-
-
-@pytest.fixture
-def outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Outage:
-    return Outage(tmp_path / "coordinator", monkeypatch)
-
-
 def test_a_report_that_cannot_be_delivered_is_kept_and_the_log_says_so(
     outage: Outage, own_outbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    outage.begin()
     CapeHook().start_job(outage.project, _start(outage.digest))
     assert len(waiting(own_outbox)) == 1
     assert f"job {JOB} could not be delivered; it is kept in {own_outbox}" in capsys.readouterr().out
 
 
 def test_a_report_that_was_kept_is_delivered_with_the_next_one(outage: Outage, own_outbox: Path) -> None:
+    outage.begin()
     CapeHook().start_job(outage.project, _start(outage.digest))
-    with outage.over():
-        CapeHook().finish_job(outage.project, JOB, _finish())
-        job = outage.people.engineer.job(outage.project, JOB)
+    outage.end()
+    CapeHook().finish_job(outage.project, JOB, _finish())
+    job = outage.people.engineer.job(outage.project, JOB)
     assert (job.state, job.attempts) == ("succeeded", 1)
     assert waiting(own_outbox) == []
 
 
 def test_a_report_that_is_required_fails_where_it_cannot_be_delivered(outage: Outage) -> None:
+    outage.begin()
     with pytest.raises(CoordinatorUnavailable, match="could not be delivered"):
         CapeHook(require_report=True).start_job(outage.project, _start(outage.digest))
 
 
 def test_a_heartbeat_is_not_kept_for_later(outage: Outage, own_outbox: Path) -> None:
+    outage.begin()
     with pytest.raises(CoordinatorUnavailable):
         CapeHook().heartbeat(outage.project, JOB, Progress(rows_in=1))
     assert waiting(own_outbox) == []

@@ -1,3 +1,3 @@
-from tests.airflow.coordinator import connected, own_outbox, people, project
+from tests.airflow.coordinator import connected, outage, own_outbox, people, project
 
-__all__ = ["connected", "own_outbox", "people", "project"]
+__all__ = ["connected", "outage", "own_outbox", "people", "project"]

@@ -4,17 +4,14 @@ import asyncio
 import json
 import time
 from itertools import accumulate
-from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk._shared.module_loading import import_string
 
-from cape_airflow.coordinator.bootstrap import initialise
-from cape_airflow.coordinator.settings import Settings
 from cape_airflow.triggers import approval
 from cape_airflow.triggers.approval import CapePolicyApprovalTrigger, longer
-from tests.airflow.coordinator import People, serving
+from tests.airflow.coordinator import Outage, People
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -90,22 +87,17 @@ def test_a_token_that_is_not_known_ends_the_wait(people: People, project: str, c
     assert _run(_trigger(project))["status"] == "error"
 
 
-def test_it_outlasts_an_outage_of_the_coordinator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(home=tmp_path / "coordinator")
-    with serving(settings) as url:
-        people = People(url, initialise(settings, "admin@example.com", "admin"))
-        project = people.new_project()
-        people.approve(project)
-        monkeypatch.setenv("AIRFLOW_CONN_CAPE_DEFAULT", json.dumps(people.connection(deadline=1)))
+def test_it_outlasts_an_outage_of_the_coordinator(outage: Outage) -> None:
+    outage.begin()
 
-    async def outage() -> dict[str, str]:
-        waiting = asyncio.create_task(_event(_trigger(project)))
+    async def decided_when_it_is_over() -> dict[str, str]:
+        waiting = asyncio.create_task(_event(_trigger(outage.project)))
         done, _ = await asyncio.wait([waiting], timeout=0.5)
         assert not done
-        with serving(settings, int(url.rpartition(":")[2])):
-            return await asyncio.wait_for(waiting, 20)
+        outage.end()
+        return await asyncio.wait_for(waiting, 20)
 
-    assert asyncio.run(outage()) == {"status": "decided"}
+    assert asyncio.run(decided_when_it_is_over()) == {"status": "decided"}
 
 
 def test_pauses_grow_while_the_coordinator_is_down_and_never_past_five_minutes_or_the_interval() -> None:
