@@ -43,10 +43,10 @@ class Source:
         self._kind = kind
         self._partitions = self._find_partitions()
         descriptions = [self._describe(file) for file in (files if kind.self_describing else files[:1])]
+        self._check_names([*descriptions[0].schema.names, *self._partitions.schema.names])
         self._columns = self._one_schema(descriptions)
         self.schema = pa.schema([*self._columns, *self._partitions.schema], metadata=self._columns.metadata)
         self.row_count = sum(one.rows or 0 for one in descriptions) if kind.self_describing else None
-        self._check_names()
 
     def batches(
         self, columns: Sequence[str] | None = None, batch_rows: int = 65536
@@ -119,8 +119,8 @@ class Source:
                 raise DatasetError(f"{name}: {difference} {self.files[0]}; give the files one schema")
         return pa.unify_schemas([first, *(description.schema for description in descriptions[1:])])
 
-    def _check_names(self) -> None:
-        twice = [name for name, count in Counter(self.schema.names).items() if count > 1]
+    def _check_names(self, names: Sequence[str]) -> None:
+        twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise DatasetError(f"{self.url} has more than one column `{twice[0]}`; rename one")
 

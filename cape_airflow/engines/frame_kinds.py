@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from cape_airflow.datasets.formats.types import is_text
 from cape_airflow.errors import SchemaMismatch
 from cape_airflow.policy import Plan
 
@@ -117,7 +118,7 @@ def _to_pandas(column: pa.ChunkedArray, dtype: Any) -> Any:
         return pd.array(column, dtype=pd.ArrowDtype(column.type))
     if isinstance(dtype, pd.CategoricalDtype):
         return column.to_pandas().astype("category").array
-    if _is_text(column.type):
+    if is_text(column.type):
         if pd.api.types.is_object_dtype(dtype):
             return _objects(column.to_pylist())
         return column.to_pandas().astype(dtype if pd.api.types.is_string_dtype(dtype) else "str").array
@@ -138,10 +139,6 @@ def _objects(values: Sequence[object]) -> Any:
     objects = np.empty(len(values), dtype=object)
     objects[:] = values
     return objects
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _nullable_types(has_nulls: bool, dtype: Any) -> dict[pa.DataType, Any]:

@@ -17,7 +17,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from cape_airflow.datasets.formats.base import Description, Format, Writer
-from cape_airflow.datasets.formats.types import ColumnTypes, declared, to_number, without_null_types, written_as_text
+from cape_airflow.datasets.formats.types import (
+    ColumnTypes,
+    declared,
+    is_text,
+    to_number,
+    without_null_types,
+    written_as_text,
+)
 from cape_airflow.errors import DatasetError
 
 BLOCK_BYTES = 4 << 20
@@ -54,7 +61,7 @@ class Csv(Format):
             file.seek(0)
             first = self._open(file, dict.fromkeys(numbers, pa.string()), numbers).read_next_batch()
             types |= {name: pa.string() for name in numbers if written_as_text(first.column(name))}
-        return Description(pa.schema(types.items()))
+        return Description(pa.schema([(name, types[name]) for name in guessed.names]))
 
     def batches(
         self, file: BinaryIO, schema: pa.Schema, columns: Sequence[str], batch_rows: int
@@ -109,7 +116,7 @@ class _CsvWriter(Writer):
     def __init__(self, file: BinaryIO, schema: pa.Schema, options: Csv) -> None:
         self._escape = options.escape_formulas
         names = _escaped(pa.array(schema.names, pa.string())).to_pylist() if self._escape else schema.names
-        kinds = [pa.string() if _is_text(column.type) else column.type for column in schema]
+        kinds = [pa.string() if is_text(column.type) else column.type for column in schema]
         self._schema = pa.schema(list(zip(names, kinds, strict=True)))
         write_options = pcsv.WriteOptions(delimiter=options.delimiter)
         self._writer = pcsv.CSVWriter(file, self._schema, write_options=write_options)
@@ -150,8 +157,3 @@ def _is_binary(kind: pa.DataType) -> bool:
         or pa.types.is_fixed_size_binary(kind)
     )
 
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

@@ -50,6 +50,13 @@ def declared(types: ColumnTypes, known: list[str]) -> dict[str, pa.DataType]:
     return {name: arrow_type(text) for name, text in types.items()}
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a type holds text, in any of Arrow's layouts."""
+    if pa.types.is_dictionary(kind):
+        return is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
 def without_null_types(kind: pa.DataType) -> pa.DataType:
     """Return the type with text in place of null: where the first rows are all empty, later ones may not be."""
     if pa.types.is_null(kind):
