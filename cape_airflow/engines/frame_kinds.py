@@ -64,9 +64,7 @@ class PolarsFrame(Adapter):
         left = self._frame.select(output.column_names)
         if survivors is not None:
             left = left[survivors.to_numpy()]
-        return left.with_columns(
-            pl.Series(name, pl.from_arrow(output.column(name))) for name in _transformed(plan)
-        )
+        return left.with_columns(pl.Series(name, pl.from_arrow(output.column(name))) for name in _transformed(plan))
 
 
 class PandasFrame(Adapter):

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from cape_airflow.engines.bound import BoundPlan
 from cape_airflow.engines.counting import count_rows
 from cape_airflow.engines.frame_kinds import Adapter, ArrowFrame, PandasFrame, PolarsFrame
-from cape_airflow.engines.guarantees import GuaranteeCheck
+from cape_airflow.engines.guarantees import Guarantees
 from cape_airflow.errors import DataError
 from cape_airflow.keys import EnvironmentKeys, Key, KeyProvider, KeyRing
 from cape_airflow.policy import Plan, Policy, compile_plan, load_policy
@@ -55,7 +55,7 @@ def _run(plan: Plan, keys: KeyRing, table: pa.Table) -> tuple[pa.Table, pa.Array
     """Return the output, and the positions of the rows that are left; None where all are."""
     batches = table.select(list(plan.read_columns)).to_batches()
     bound = BoundPlan(plan, keys, count_rows(plan, keys, table.num_rows, lambda: batches))
-    guarantees = GuaranteeCheck(plan)
+    guarantees = Guarantees(plan)
     outputs: list[pa.RecordBatch] = []
     survivors: list[pa.Array] = []
     start = 0
@@ -65,7 +65,7 @@ def _run(plan: Plan, keys: KeyRing, table: pa.Table) -> tuple[pa.Table, pa.Array
         outputs.append(output)
         survivors.append(pc.add(pa.array(range(batch.num_rows), pa.int64()) if left is None else left, start))
         start += batch.num_rows
-    guarantees.verify()
+    guarantees.check()
     result = pa.Table.from_batches(outputs, plan.output_schema)
     whole = result.num_rows == table.num_rows
     return result, None if whole else pa.chunked_array(survivors, pa.int64()).combine_chunks()

@@ -20,7 +20,7 @@ import pyarrow as pa
 from cape_airflow.datasets import Sink, Source
 from cape_airflow.engines.bound import BoundPlan
 from cape_airflow.engines.counting import count_rows
-from cape_airflow.engines.guarantees import GuaranteeCheck
+from cape_airflow.engines.guarantees import Guarantees
 from cape_airflow.errors import CapeError
 from cape_airflow.jobs import JobFinish, JobState, Progress
 from cape_airflow.keys import KeyRing
@@ -73,7 +73,7 @@ def run_local(
         keys.get(name)  # before anything is read: counting the rows may take a while
     counts = count_rows(plan, keys, source.row_count, lambda: source.batches(plan.read_columns, batch_rows))
     bound = BoundPlan(plan, keys, counts)
-    guarantees = GuaranteeCheck(plan)
+    guarantees = Guarantees(plan)
     ticker = _Ticker(source, sink, started, on_progress)
     with sink:
         sink.open(_with_provenance(plan, job_id))
@@ -82,7 +82,7 @@ def run_local(
                 ticker.rows_in += done.rows_in
                 guarantees.update(done.batch)
                 sink.write(done.batch)
-        guarantees.verify()
+        guarantees.check()
         sink.finish()
         progress = ticker.report()
         if before_commit is not None:

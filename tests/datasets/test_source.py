@@ -43,7 +43,11 @@ def test_partition_columns_are_part_of_the_schema(tmp_path: Path, read) -> None:
     for year, country in ((2025, "CH"), (2026, "DE")):
         parquet(tmp_path / f"year={year}/country={country}/x.parquet", a=[year, year + 1])
     table = read(str(tmp_path))
-    assert table.to_pydict() == {"a": [2025, 2026, 2026, 2027], "year": [2025] * 2 + [2026] * 2, "country": ["CH"] * 2 + ["DE"] * 2}
+    assert table.to_pydict() == {
+        "a": [2025, 2026, 2026, 2027],
+        "year": [2025] * 2 + [2026] * 2,
+        "country": ["CH"] * 2 + ["DE"] * 2,
+    }
     assert read(str(tmp_path), ["country"])["country"].to_pylist() == ["CH", "CH", "DE", "DE"]
     assert read(str(tmp_path), ["year", "a"]).column_names == ["year", "a"]
 

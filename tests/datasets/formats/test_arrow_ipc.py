@@ -11,7 +11,9 @@ from cape_airflow.datasets import open_source, sink
 
 def test_dictionaries_that_differ_between_batches_are_joined(tmp_path: Path, read, monkeypatch) -> None:
     monkeypatch.setattr(sink, "GROUP_ROWS", 2)
-    batches = [pa.record_batch({"a": pa.array(values).dictionary_encode()}) for values in (["x", "y"], ["z", "x"], ["w", None])]
+    batches = [
+        pa.record_batch({"a": pa.array(values).dictionary_encode()}) for values in (["x", "y"], ["z", "x"], ["w", None])
+    ]
     with sink.open_sink(str(tmp_path / "out.arrow"), job_id="a") as target:
         target.open(batches[0].schema)
         for batch in batches:

@@ -81,7 +81,9 @@ def test_spaces_around_numbers_do_not_matter(tmp_path: Path, read) -> None:
 
 
 def test_cells_may_hold_line_ends_delimiters_and_quotes(tmp_path: Path, read) -> None:
-    assert read(csv(tmp_path, 'a,b\n"line\nend","say ""x"", y"\n')).to_pylist() == [{"a": "line\nend", "b": 'say "x", y'}]
+    assert read(csv(tmp_path, 'a,b\n"line\nend","say ""x"", y"\n')).to_pylist() == [
+        {"a": "line\nend", "b": 'say "x", y'}
+    ]
 
 
 def test_the_user_gives_types(tmp_path: Path, read) -> None:
@@ -168,7 +170,12 @@ def test_no_such_column(tmp_path: Path, read, refused) -> None:
         open_source(csv(tmp_path, "name\nx\n")).batches(["nmae"])
 
 
-@given(rows=st.lists(st.tuples(TEXT | st.none(), st.integers(-(2**63), 2**63 - 1) | st.none(), st.floats(allow_nan=False)), max_size=20))
+@given(
+    rows=st.lists(
+        st.tuples(TEXT | st.none(), st.integers(-(2**63), 2**63 - 1) | st.none(), st.floats(allow_nan=False)),
+        max_size=20,
+    )
+)
 def test_what_is_written_comes_back(tmp_path_factory, rows) -> None:
     schema = pa.schema([("s", pa.string()), ("i", pa.int64()), ("f", pa.float64())])
     table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)

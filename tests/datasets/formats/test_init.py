@@ -10,7 +10,13 @@ from cape_airflow.errors import DatasetError
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("a/b.parquet", "parquet"), ("b.CSV", "csv"), ("x.y.ndjson", "jsonl"), ("b.feather", "arrow"), ("b.pq", "parquet")],
+    [
+        ("a/b.parquet", "parquet"),
+        ("b.CSV", "csv"),
+        ("x.y.ndjson", "jsonl"),
+        ("b.feather", "arrow"),
+        ("b.pq", "parquet"),
+    ],
 )
 def test_the_suffix_tells_the_format(path: str, name: str) -> None:
     assert format_by_suffix(path) == name

@@ -26,7 +26,14 @@ def lines(folder: Path, *objects: object) -> str:
 
 def test_types_come_from_the_first_rows_and_a_missing_key_is_null(tmp_path: Path, read) -> None:
     table = read(lines(tmp_path, {"i": 1, "f": 1.5, "b": True, "s": "x", "n": None, "l": [1]}, {"i": 2}))
-    assert [str(kind) for kind in table.schema.types] == ["int64", "double", "bool", "string", "string", "list<item: int64>"]
+    assert [str(kind) for kind in table.schema.types] == [
+        "int64",
+        "double",
+        "bool",
+        "string",
+        "string",
+        "list<item: int64>",
+    ]
     assert table.to_pylist()[1] == {"i": 2, "f": None, "b": None, "s": None, "n": None, "l": None}
 
 
@@ -48,7 +55,9 @@ def test_nothing_but_null_in_the_first_rows_is_text_at_any_depth(tmp_path: Path,
         ({"a": 1.5}, "broken, or not of this format"),
     ],
 )
-def test_what_does_not_fit_is_refused_without_being_shown(tmp_path: Path, read, refused, monkeypatch, late, words) -> None:
+def test_what_does_not_fit_is_refused_without_being_shown(
+    tmp_path: Path, read, refused, monkeypatch, late, words
+) -> None:
     monkeypatch.setattr(json_lines, "BLOCK_BYTES", 128)
     with refused(f"cannot read .*in.jsonl: .*{words}"):
         read(lines(tmp_path, *[{"a": 1}] * 50, late))
@@ -99,10 +108,14 @@ def test_what_json_cannot_hold_is_refused_and_leaves_nothing(tmp_path: Path, wri
     assert not list(tmp_path.iterdir())
 
 
-@given(rows=st.lists(st.tuples(TEXT | st.none(), st.integers(-(2**63), 2**63 - 1) | st.none(), st.booleans()), max_size=20))
+@given(
+    rows=st.lists(st.tuples(TEXT | st.none(), st.integers(-(2**63), 2**63 - 1) | st.none(), st.booleans()), max_size=20)
+)
 def test_what_is_written_comes_back(tmp_path_factory, rows) -> None:
     schema = pa.schema([("s", pa.string()), ("i", pa.int64()), ("b", pa.bool_())])
-    table = pa.Table.from_pylist([{"s": "", "i": 0, "b": True}, *(dict(zip("sib", row, strict=True)) for row in rows)], schema)
+    table = pa.Table.from_pylist(
+        [{"s": "", "i": 0, "b": True}, *(dict(zip("sib", row, strict=True)) for row in rows)], schema
+    )
     url = str(tmp_path_factory.mktemp("jsonl") / "out.jsonl")
     with open_sink(url, job_id="a") as sink:
         sink.open(schema)

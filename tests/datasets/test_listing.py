@@ -1,0 +1,35 @@
+"""Which files a URL stands for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cape_airflow.datasets.listing import MANIFEST, fixed_part, list_files
+from cape_airflow.datasets.location import locate
+
+
+def listed(folder: Path) -> list[str]:
+    return [Path(file.location.path).name for file in list_files(locate(str(folder)))]
+
+
+def manifest(folder: Path, *names: str) -> None:
+    (folder / MANIFEST).write_text(json.dumps({"files": [{"name": name} for name in names]}))
+
+
+def test_the_manifest_of_a_folder_names_its_files(tmp_path: Path) -> None:
+    for name in ("part-00000-a.csv", "part-00000-b.csv"):
+        (tmp_path / name).write_text("a\n")
+    assert listed(tmp_path) == ["part-00000-a.csv", "part-00000-b.csv"]
+    manifest(tmp_path, "part-00000-b.csv")
+    assert listed(tmp_path) == ["part-00000-b.csv"]
+
+
+def test_a_file_that_the_manifest_names_and_is_gone_is_an_error(tmp_path: Path, refused) -> None:
+    manifest(tmp_path, "part-00000.csv")
+    with refused("the manifest names .*part-00000.csv, which is gone"):
+        listed(tmp_path)
+
+
+def test_the_fixed_part_of_a_pattern_ends_before_its_first_wildcard() -> None:
+    assert [fixed_part(path) for path in ("/a/b.csv", "/a/*/b.csv", "/a/b[1]/c")] == ["/a/b.csv", "/a", "/a"]

@@ -1,0 +1,53 @@
+"""Where a dataset is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cape_airflow.datasets.location import locate
+from cape_airflow.errors import MissingExtra
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "folder", "local"),
+    [
+        ("/a/b.csv", "/a/b.csv", False, True),
+        ("file:///a/b/", "/a/b", True, True),
+        ("memory://a/b.csv", "memory:///a/b.csv", False, False),
+        ("s3://bucket/a/", "s3://bucket/a", True, False),
+    ],
+)
+def test_urls_and_paths(url: str, name: str, folder: bool, local: bool) -> None:
+    location = locate(url)
+    assert (location.name, location.folder, location.local) == (name, folder, local)
+
+
+def test_the_name_shows_no_credentials() -> None:
+    assert "S3CRET" not in locate("s3://bucket/a", {"key": "k", "secret": "S3CRET"}).name
+
+
+def test_an_unknown_protocol_is_refused_without_the_options(refused) -> None:
+    with refused("cannot open the storage of a URL"):
+        locate("nope://a", {"secret": "S3CRET"})
+
+
+def test_a_protocol_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from fsspec.registry import _registry
+
+    monkeypatch.delitem(_registry, "s3", raising=False)
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(MissingExtra, match=r"cape-airflow\[s3\]"):
+        locate("s3://bucket/a")
+
+
+def test_places_hold_what_is_below_them(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    folder = locate(f"{tmp_path}/a/")
+    assert folder.holds(folder)
+    assert folder.holds(locate(f"{tmp_path}/link/b.csv"))
+    assert not folder.holds(locate(f"{tmp_path}/ab"))
+    assert not locate("memory://a").holds(locate("/a/b"))
