@@ -58,6 +58,12 @@ class Progress(_Message):
     rows_total: Count | None = None
     seconds: Annotated[float, Field(ge=0)] = 0.0
 
+    def describe(self) -> str:
+        """Return how far the job is, in one line for people."""
+        total = f" of {self.rows_total:,}" if self.rows_total is not None else ""
+        rate = f", {self.rows_in / self.seconds:,.0f} rows/s" if self.seconds else ""
+        return f"{self.rows_in:,}{total} rows read, {self.rows_out:,} written{rate}"
+
 
 class JobStart(_Message):
     """What is known when a job starts. Starting the same `job_id` again is a new attempt of the same job.

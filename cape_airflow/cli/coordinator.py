@@ -1,0 +1,77 @@
+"""``cape coordinator``: set up and run the service. Its settings, secrets among them, come from CAPE_* variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cape_airflow.errors import CoordinatorError
+
+if TYPE_CHECKING:
+    from cape_airflow.coordinator.settings import Settings
+
+_HOME = click.option(
+    "--home",
+    envvar="CAPE_HOME",
+    show_envvar=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the embedded database and root key.",
+)
+
+
+@click.group()
+def coordinator() -> None:
+    """Set up and run a coordinator.
+
+    CAPE_DB_URL names a PostgreSQL database; without it, SQLite in the home folder is used. CAPE_ROOT_KEY or
+    CAPE_ROOT_KEY_FILE hold the root key.
+    """
+
+
+@coordinator.command()
+@_HOME
+@click.option("--email", required=True, prompt=True)
+@click.option("--name", required=True, prompt=True)
+def init(home: Path | None, email: str, name: str) -> None:
+    """Make the first admin, and print his token. It is never shown again."""
+    from cape_airflow.coordinator.bootstrap import initialise
+
+    token = initialise(_settings(home), email, name)
+    click.echo(f"{email} is admin; this is the token, keep it secret:", err=True)
+    click.echo(token)
+
+
+@coordinator.command()
+@_HOME
+def migrate(home: Path | None) -> None:
+    """Bring the database to this version's schema."""
+    from cape_airflow.coordinator.bootstrap import migrate as upgrade
+
+    upgrade(_settings(home))
+    click.echo("the database is up to date")
+
+
+@coordinator.command()
+@_HOME
+@click.option("--host", default="127.0.0.1", help="Address to listen at.")
+@click.option("--port", default=8080, type=click.IntRange(0, 65535))
+def start(home: Path | None, host: str, port: int) -> None:
+    """Run a coordinator until it is stopped."""
+    from cape_airflow.coordinator.bootstrap import serve
+
+    serve(_settings(home), host, port)
+
+
+def _settings(home: Path | None) -> Settings:
+    from pydantic import ValidationError
+
+    from cape_airflow.coordinator.settings import Settings
+
+    try:
+        return Settings() if home is None else Settings(home=home)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        variable = f"CAPE_{'_'.join(str(part) for part in wrong['loc'])}".upper()
+        raise CoordinatorError(f"{variable}: {wrong['msg']}") from None

@@ -1,0 +1,86 @@
+"""``cape jobs`` and ``cape audit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cape_airflow.cli.output import json_option, limit_option, print_item, print_items, print_table
+from cape_airflow.cli.session import connected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cape_airflow.jobs import ColumnCounts
+
+
+@click.group()
+def jobs() -> None:
+    """The runs of a project."""
+
+
+@jobs.command("list")
+@click.argument("project")
+@limit_option
+@json_option
+def list_(project: str, limit: int, as_json: bool) -> None:
+    """List the jobs of PROJECT, newest first."""
+    columns = ("job_id", "state", "attempts", "started_at", "source", "target")
+    with connected() as client:
+        print_items(client.jobs(project, limit=limit), columns, as_json=as_json)
+
+
+@jobs.command()
+@click.argument("project")
+@click.argument("job")
+@json_option
+def get(project: str, job: str, as_json: bool) -> None:
+    """Show a job with what each column got."""
+    with connected() as client:
+        found = client.job(project, job)
+    print_item(found, as_json=as_json)
+    if not as_json:
+        click.echo(found.progress.describe())
+        print_columns(found.columns)
+
+
+@jobs.command()
+@click.option("--outbox", type=click.Path(file_okay=False, path_type=Path), help="Folder of the reports that wait.")
+def flush(outbox: Path | None) -> None:
+    """Deliver the job reports that could not be delivered so far."""
+    from cape_airflow.jobs import Outbox
+    from cape_airflow.jobs.outbox import default_folder
+
+    with connected() as client:
+        delivery = Outbox(outbox or default_folder(), client).flush()
+    click.echo(f"{delivery.delivered} delivered, {len(delivery.refused)} refused, {delivery.waiting} waiting")
+    for reason in delivery.refused:
+        click.echo(f"refused: {reason}", err=True)
+    if delivery.trouble:
+        raise click.ClickException(delivery.trouble)
+
+
+@click.group()
+def audit() -> None:
+    """The audit log. For admins."""
+
+
+@audit.command()
+@limit_option
+@json_option
+def view(limit: int, as_json: bool) -> None:
+    """Show who did what, newest first."""
+    columns = ("seq", "time", "event", "user_email", "project", "target_type", "target_id")
+    with connected() as client:
+        print_items(client.audit(limit=limit), columns, as_json=as_json)
+
+
+def print_columns(columns: Sequence[ColumnCounts]) -> None:
+    """Print what each column got."""
+    rows = [
+        (each.name, each.decision, ", ".join(each.techniques), str(each.values), str(each.nulls)) for each in columns
+    ]
+    if rows:
+        print_table([("COLUMN", "DECISION", "TECHNIQUES", "VALUES", "NULLS"), *rows])

@@ -1,0 +1,135 @@
+"""``cape suggestions``: propose policies and review them; `REVIEW` holds the same commands by their old names."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import click
+
+from cape_airflow.cli.files import POLICY_FILE, read_text
+from cape_airflow.cli.output import json_option, limit_option, print_item, print_items, print_json
+from cape_airflow.cli.session import connected
+from cape_airflow.errors import NotApproved
+
+_COLUMNS = ("id", "state", "title", "author", "created_at", "digest")
+
+
+@click.group()
+def suggestions() -> None:
+    """Propose policies, and review what others propose."""
+
+
+@suggestions.command()
+@click.argument("project")
+@click.argument("file", type=POLICY_FILE)
+@click.option("--title", required=True, prompt=True)
+@click.option("--description", default="")
+@json_option
+def create(project: str, file: IO[bytes], title: str, description: str, as_json: bool) -> None:
+    """Suggest the policy of FILE for PROJECT."""
+    with connected() as client:
+        print_item(client.suggest(project, title, read_text(file), description), as_json=as_json)
+
+
+@suggestions.command("list")
+@click.argument("project")
+@limit_option
+@json_option
+def list_(project: str, limit: int, as_json: bool) -> None:
+    """List the suggestions for PROJECT."""
+    with connected() as client:
+        print_items(client.suggestions(project, limit=limit), _COLUMNS, as_json=as_json)
+
+
+@suggestions.command()
+@click.argument("project")
+@click.argument("suggestion")
+@json_option
+def get(project: str, suggestion: str, as_json: bool) -> None:
+    """Show a suggestion with its text and what was said about it."""
+    with connected() as client:
+        found = client.suggestion(project, suggestion)
+    print_item(found, as_json=as_json)
+    if not as_json:
+        for comment in found.comments:
+            click.echo(f"{comment.created_at:%Y-%m-%d %H:%M} {comment.author}: {_visible(comment.text)}")
+        click.echo(f"\n{_visible(found.policy)}")
+
+
+@suggestions.command()
+@click.argument("project")
+@click.argument("suggestion")
+@click.option("--comment")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+def approve(project: str, suggestion: str, comment: str | None, yes: bool) -> None:
+    """Approve a suggestion: exactly the text that is shown."""
+    from cape_airflow.policy import lint, load_policy
+
+    with connected() as client:
+        found = client.suggestion(project, suggestion)
+        policy = load_policy(found.policy)
+        if policy.digest != found.digest:
+            raise NotApproved(
+                "the coordinator shows a text that does not have the digest it names; nothing was approved"
+            )
+        click.echo(f"{_visible(found.policy)}\n")
+        for finding in lint(policy):
+            click.echo(str(finding))
+        click.echo(f"title   {_visible(found.title)}\nauthor  {_visible(found.author)}\ndigest  {found.digest}")
+        if not yes:
+            click.confirm(f"Approve this for project {project}?", abort=True)
+        client.approve(project, suggestion, policy.digest, comment)
+    click.echo("approved")
+
+
+@suggestions.command()
+@click.argument("project")
+@click.argument("suggestion")
+@click.option("--comment", required=True, prompt="Why", help="Why; the author and waiting runs are told.")
+def reject(project: str, suggestion: str, comment: str) -> None:
+    """Reject a suggestion."""
+    with connected() as client:
+        client.reject(project, suggestion, client.suggestion(project, suggestion).digest, comment)
+    click.echo("rejected")
+
+
+@suggestions.command()
+@click.argument("project")
+@click.argument("suggestion")
+@click.argument("text")
+def comment(project: str, suggestion: str, text: str) -> None:
+    """Say something about a suggestion."""
+    with connected() as client:
+        client.comment(project, suggestion, text)
+
+
+@click.command("get")
+@click.argument("project")
+@click.option("--digest", help="An earlier approved policy, by its digest.")
+@json_option
+def approved(project: str, digest: str | None, as_json: bool) -> None:
+    """Print the approved policy of PROJECT; its digest and signature are checked."""
+    with connected() as client:
+        policy = client.policy(project, digest)
+    if as_json:
+        approval = policy.approval.model_dump(mode="json")
+        print_json({"digest": policy.digest, "approval": approval, "policy": policy.text})
+    else:
+        click.echo(_visible(policy.text))
+
+
+REVIEW = {
+    "create": create,
+    "list-suggestions": list_,
+    "get-suggestion": get,
+    "approve": approve,
+    "reject": reject,
+    "comment": comment,
+    "get": approved,
+}
+"""The verbs of the old command line, by their old names."""
+
+
+def _visible(text: str) -> str:
+    """Return text of other people as it is, but for characters that could hide or move something on a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
