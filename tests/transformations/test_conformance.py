@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -209,11 +209,11 @@ def test_every_technique_takes_a_type_or_says_so_before_a_row_is_read(kind: pa.D
     for spec in SPECS:
         technique = create(spec)
         assert isinstance(technique, Transformation)
-        try:
-            declared = technique.output_type(kind)
-        except SchemaMismatch as refusal:
-            assert technique.type in str(refusal)
+        if not _takes(spec, kind):
+            with pytest.raises(SchemaMismatch, match=f"`{technique.type}`"):
+                technique.output_type(kind)
             continue
+        declared = technique.output_type(kind)
         kernel = technique.bind(Binding(keys, "test", "c", row_count=3))
         for array in (pa.nulls(0, kind), pa.nulls(3, kind), pa.nulls(3, kind)[1:2]):
             result = kernel(array)

@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from cape_airflow.errors import PolicyError
-from cape_airflow.transformations import KeyReference, SuppressAttribute, SuppressRecord, Technique, create, techniques
-from cape_airflow.transformations import registry
+from cape_airflow.transformations import (
+    KeyReference,
+    SuppressAttribute,
+    SuppressRecord,
+    Technique,
+    create,
+    registry,
+    techniques,
+)
 
 CAPES_NINE = (
     "tokenizer",
@@ -93,7 +100,10 @@ def test_integers_stand_for_floats_but_booleans_for_no_number() -> None:
         ({"type": "date-truncate", "unit": "decade"}, "`unit`: Input should be 'year', 'quarter'"),
         ({"type": "date-truncation", "frequency": "WEEK"}, "`frequency`: Input should be 'year', 'month'"),
         ({"type": "date-perturbation", "frequency": ["DAY", "YEAR"], "min": 1, "max": 2}, "lists of the same length"),
-        ({"type": "date-perturbation", "frequency": "DAY", "min": 1.5, "max": 2}, "`min.0`: Input should be a valid int"),
+        (
+            {"type": "date-perturbation", "frequency": "DAY", "min": 1.5, "max": 2},
+            "`min.0`: Input should be a valid int",
+        ),
         ({"type": "date-perturbation", "frequency": "DAY", "min": 2, "max": 2}, "`min` is below `max`"),
         ({"type": "numeric-rounding", "dtype": "Int", "precision": 0}, "`dtype`: Input should be 'Float', 'Double'"),
         ({"type": "numeric-perturbation", "dtype": "Byte", "min": 0, "max": 300}, "fit the `dtype` Byte"),
@@ -136,9 +146,7 @@ def _install(folder: Path, name: str) -> None:
 
 
 @pytest.fixture
-def installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[None]:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[None]:
     """A package with one technique, of the name that the test gives, found by its entry point."""
     _install(tmp_path, request.param)
     monkeypatch.syspath_prepend(tmp_path)
@@ -163,5 +171,5 @@ def test_a_package_adds_techniques_by_entry_point() -> None:
 @pytest.mark.parametrize("installed", ["round", "row-redact"], indirect=True)
 @pytest.mark.usefixtures("installed")
 def test_two_techniques_of_one_name_are_an_error() -> None:
-    with pytest.raises(PolicyError, match="two techniques go by the name `(round|row-redact)`"):
+    with pytest.raises(PolicyError, match=r"two techniques go by the name `(round|row-redact)`"):
         techniques()

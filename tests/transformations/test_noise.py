@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cape_airflow.errors import SchemaMismatch
+from cape_airflow.transformations import Transformation, create
+
+Transform = Callable[..., pa.Array]
+ROWS = 60_000
+
+
+def _uniform(low: float, high: float, **more: Any) -> dict[str, Any]:
+    return {"type": "add-noise", "min": low, "max": high, **more}
+
+
+def _scaled(distribution: str, scale: float, **more: Any) -> dict[str, Any]:
+    return {"type": "add-noise", "distribution": distribution, "scale": scale, **more}
+
+
+def _technique(spec: dict[str, Any]) -> Transformation:
+    technique = create(spec)
+    assert isinstance(technique, Transformation)
+    return technique
+
+
+def test_whole_noise_is_even_with_both_ends(transform: Transform) -> None:
+    noise = transform(_uniform(-2, 2, seed=7), pa.array(np.zeros(ROWS, np.int64))).to_numpy()
+    values, counts = np.unique(noise, return_counts=True)
+    assert values.tolist() == [-2, -1, 0, 1, 2]
+    expected = ROWS / 5
+    chi_squared = ((counts - expected) ** 2 / expected).sum()
+    assert chi_squared < 33.4  # 4 degrees of freedom, alpha 1e-6
+
+
+def test_fractions_of_the_ends_are_out_of_reach_for_whole_types(transform: Transform) -> None:
+    noise = transform(_uniform(-1.9, 2.9), pa.array(np.zeros(1000, np.int64))).to_pylist()
+    assert set(noise) == {-1, 0, 1, 2}
+    with pytest.raises(SchemaMismatch, match="there is no noise that int64 can hold"):
+        _technique(_uniform(0.2, 0.8)).output_type(pa.int64())
+
+
+def test_decimals_get_noise_in_their_last_place(transform: Transform) -> None:
+    array = pa.array([Decimal("100.00")] * 2000, pa.decimal128(9, 2))
+    result = transform(_uniform(-0.02, 0.02), array).to_pylist()
+    assert set(result) == {Decimal(f"{cents}e-2") for cents in range(9998, 10003)}
+
+
+def test_unseeded_noise_differs_from_run_to_run(transform: Transform) -> None:
+    array = pa.array(np.zeros(100))
+    for spec in (_uniform(-1, 1), _scaled("gaussian", 1), _scaled("laplace", 1)):
+        assert not transform(spec, array).equals(transform(spec, array))
+        assert not _technique(spec).ordered
+
+
+def test_equal_values_of_a_dictionary_get_different_noise(transform: Transform) -> None:
+    array = pa.array([5] * 100).dictionary_encode()
+    result = transform(_uniform(-1000, 1000), array)
+    assert result.type == pa.int64()
+    assert len(set(result.to_pylist())) > 50
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.int64(), pa.uint64(), pa.uint16()])
+def test_sums_stop_at_the_ends_of_the_type(kind: pa.DataType, transform: Transform) -> None:
+    limits = np.iinfo(kind.to_pandas_dtype())
+    array = pa.array([limits.min, limits.max], kind)
+    assert transform(_uniform(1000, 1001), array).to_pylist()[1] == limits.max
+    assert transform(_uniform(-1001, -1000), array).to_pylist()[0] == limits.min
+
+
+def test_sums_of_floats_and_decimals_stop_at_the_ends_too(transform: Transform) -> None:
+    largest = float(np.finfo(np.float16).max)
+    halves = pa.array([largest, -largest, float("inf"), float("nan")], pa.float16())
+    result = transform(_uniform(100, 200), halves).to_pylist()
+    assert (result[0], result[2]) == (largest, float("inf"))
+    assert np.isnan(result[3])
+    decimals = pa.array([Decimal("999.99"), Decimal("-999.99")], pa.decimal128(5, 2))
+    assert transform(_uniform(1, 2), decimals).to_pylist()[0] == Decimal("999.99")
+    assert transform(_uniform(-2, -1), decimals).to_pylist()[1] == Decimal("-999.99")
+
+
+@given(
+    distribution=st.sampled_from(["uniform", "gaussian", "laplace"]),
+    kind=st.sampled_from([pa.int32(), pa.float64(), pa.decimal128(20, 3)]),
+    cuts=st.lists(st.integers(0, 50), max_size=5).map(sorted),
+    seed=st.integers(0, 2**64 - 1),
+)
+def test_seeded_noise_is_the_same_whatever_the_batches(
+    distribution: str, kind: pa.DataType, cuts: list[int], seed: int, transform: Transform
+) -> None:
+    spec = _uniform(-3, 2**61 / 1e18, seed=seed) if distribution == "uniform" else _scaled(distribution, 9, seed=seed)
+    array = pa.array(range(50)).cast(kind)
+    technique = _technique(spec)
+    assert technique.ordered
+    from cape_airflow.keys import KeyRing
+    from cape_airflow.transformations import Binding
+
+    kernel = technique.bind(Binding(KeyRing()))
+    parts = [kernel(array[start:end]) for start, end in pairwise([0, *cuts, 50])]
+    assert pa.concat_arrays(parts).equals(transform(spec, array))
+
+
+def test_dates_move_by_whole_units_and_keep_their_time_of_day(transform: Transform) -> None:
+    days = pa.array([date(2020, 1, 10)] * 1000)
+    moved = transform(_uniform(-1, 1, unit="day"), days).to_pylist()
+    assert set(moved) == {date(2020, 1, 9), date(2020, 1, 10), date(2020, 1, 11)}
+    hours = pa.array([12_345] * 1000, pa.int64()).view(pa.timestamp("s", "Europe/Paris"))
+    noise = transform(_scaled("laplace", 5, unit="hour"), hours).cast(pa.int64()).to_numpy() - 12_345
+    assert set(noise % 3600) == {0}
+    assert len(set(noise)) > 5
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "message"),
+    [
+        (_uniform(-1, 1), pa.date32(), "dates and timestamps need a `unit`"),
+        (_uniform(-1, 1, unit="day"), pa.int64(), "numbers take none"),
+        (_uniform(-1, 1, unit="hour"), pa.date32(), "a date has no hour; choose day or week"),
+        (_uniform(-1e5, 1e5, unit="week"), pa.timestamp("ns"), "there is no noise that timestamp.ns. can hold"),
+        (_uniform(0, 1e19), pa.uint64(), "there is no noise that uint64 can hold"),
+        (_uniform(-1, 1), pa.string(), "`add-noise` takes numbers, dates and timestamps, not string"),
+    ],
+)
+def test_noise_that_makes_no_sense_is_refused_before_the_run(
+    spec: dict[str, Any], kind: pa.DataType, message: str
+) -> None:
+    with pytest.raises(SchemaMismatch, match=message):
+        _technique(spec).output_type(kind)
+
+
+def test_the_notes_say_that_this_is_no_differential_privacy_and_what_a_seed_means() -> None:
+    assert len(list(_technique(_uniform(0, 1)).notes())) == 1
+    first, second = _technique(_uniform(0, 1, seed=1)).notes()
+    assert "not differential privacy" in first
+    assert "seed" in second

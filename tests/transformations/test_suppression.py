@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cape_airflow.errors import SchemaMismatch
+from cape_airflow.transformations import Transformation, create
+
+Transform = Callable[..., pa.Array]
+
+
+@given(
+    values=st.lists(st.one_of(st.none(), st.text())),
+    first=st.integers(0, 5),
+    last=st.integers(0, 5),
+    mask=st.characters(exclude_categories=["Cs"]),
+)
+def test_a_mask_shows_only_the_ends_and_never_a_whole_value(
+    values: list[str | None], first: int, last: int, mask: str, transform: Transform
+) -> None:
+    spec = {"type": "character-mask", "keep_first": first, "keep_last": last, "mask": mask}
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        assert transform(spec, pa.array(values, kind)).to_pylist() == [
+            None if value is None else _masked(value, first, last, mask) for value in values
+        ]
+
+
+def _masked(value: str, first: int, last: int, mask: str) -> str:
+    hidden = len(value) - first - last
+    if hidden <= 0:
+        return mask * len(value)
+    return value[:first] + mask * hidden + value[len(value) - last :]
+
+
+@pytest.mark.parametrize(
+    ("replacement", "kind", "expected"),
+    [
+        ("withheld", pa.string(), "withheld"),
+        ("withheld", pa.large_string(), "withheld"),
+        ("withheld", pa.string_view(), "withheld"),
+        (0, pa.int8(), 0),
+        (-1.5, pa.float32(), -1.5),
+        (2, pa.float64(), 2.0),
+        ("1.50", pa.decimal128(5, 2), Decimal("1.50")),
+        (3, pa.decimal128(5, 2), Decimal("3.00")),
+        ("2020-01-01", pa.date32(), date(2020, 1, 1)),
+        ("2020-01-01T12:00:00", pa.timestamp("us"), datetime(2020, 1, 1, 12)),
+        (False, pa.bool_(), False),
+        ("x", pa.dictionary(pa.int8(), pa.string()), "x"),
+    ],
+)
+def test_a_replacement_stands_for_every_value_but_not_for_null(
+    replacement: object, kind: pa.DataType, expected: object, transform: Transform
+) -> None:
+    array = pa.nulls(1, kind)
+    some = transform({"type": "suppress-value", "replacement": replacement}, _some(kind))
+    assert some.to_pylist() == [expected, None, expected]
+    assert transform({"type": "suppress-value", "replacement": replacement}, array).null_count == 1
+
+
+def _some(kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return _some(kind.value_type).dictionary_encode().cast(kind)
+    if pa.types.is_temporal(kind):
+        return pa.array([date(1999, 1, 1), None, date(1998, 1, 1)]).cast(kind)
+    return pa.array(["1", None, "0"]).cast(kind)
+
+
+@pytest.mark.parametrize(
+    ("replacement", "kind"),
+    [
+        ("withheld", pa.int64()),
+        (300, pa.int8()),
+        (1.5, pa.int64()),
+        (2**70, pa.int64()),
+        (7, pa.date32()),
+        (7, pa.string()),
+        (True, pa.int64()),
+        ("x", pa.list_(pa.string())),
+        ("2020-13-01", pa.timestamp("s")),
+    ],
+)
+def test_a_replacement_of_another_type_is_refused_before_the_run(replacement: object, kind: pa.DataType) -> None:
+    technique = create({"type": "suppress-value", "replacement": replacement})
+    assert isinstance(technique, Transformation)
+    with pytest.raises(SchemaMismatch, match="the `replacement` of `suppress-value` is not a"):
+        technique.output_type(kind)
+
+
+def test_without_a_replacement_every_value_becomes_null(transform: Transform) -> None:
+    for array in (pa.array([1, None]), pa.array([[1], None]), pa.array([{"a": 1}]), pa.array(["x"], pa.string_view())):
+        assert transform({"type": "suppress-value"}, array).null_count == len(array)
