@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import click
@@ -61,7 +61,7 @@ def _job_id(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @json_option
 def apply(
     *,
-    policy: IO[bytes],
+    policy: str,
     source: str,
     target: str,
     key_file: Path | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,23 +11,25 @@ from cape_airflow.errors import PolicyError
 if TYPE_CHECKING:
     from cape_airflow.policy import Policy
 
-POLICY_FILE = click.File("rb")
+POLICY_FILE = click.Path(exists=True, dir_okay=False, allow_dash=True)
 """A policy file as an argument; ``-`` is the standard input."""
 
 
-def read_text(file: IO[bytes]) -> str:
+def read_text(file: str) -> str:
     """Return the text of a file.
 
     Raises:
         PolicyError: it is not UTF-8.
     """
+    with click.open_file(file, "rb") as opened:
+        content: bytes = opened.read()
     try:
-        return file.read().decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise PolicyError(f"{file.name} is not UTF-8 text, from byte {error.start} on") from None
+        raise PolicyError(f"{file} is not UTF-8 text, from byte {error.start} on") from None
 
 
-def read_policy(file: IO[bytes]) -> Policy:
+def read_policy(file: str) -> Policy:
     """Return the policy of a file.
 
     Raises:
@@ -35,4 +37,4 @@ def read_policy(file: IO[bytes]) -> Policy:
     """
     from cape_airflow.policy import load_policy
 
-    return load_policy(read_text(file), file=file.name)
+    return load_policy(read_text(file), file=file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,7 +28,7 @@ def policy() -> None:
 @click.argument("file", type=POLICY_FILE)
 @click.option("--strict", is_flag=True, help="Fail where a reviewer should know something.")
 @json_option
-def validate(file: IO[bytes], strict: bool, as_json: bool) -> None:
+def validate(file: str, strict: bool, as_json: bool) -> None:
     """Check a policy: its form, its techniques, and what a reviewer should know."""
     from cape_airflow.policy import lint
 
@@ -39,7 +39,7 @@ def validate(file: IO[bytes], strict: bool, as_json: bool) -> None:
     else:
         for finding in findings:
             click.echo(str(finding), err=True)
-        click.echo(f"{file.name}: version {checked.version}, {len(checked.rules)} rules, digest {checked.digest}")
+        click.echo(f"{file}: version {checked.version}, {len(checked.rules)} rules, digest {checked.digest}")
     if strict and findings:
         raise click.exceptions.Exit(1)
 
@@ -53,7 +53,7 @@ def validate(file: IO[bytes], strict: bool, as_json: bool) -> None:
     help='Instead of data: JSON such as {"email": "string", "age": "int64"}.',
 )
 @json_option
-def plan(file: IO[bytes], data: str | None, schema: Path | None, as_json: bool) -> None:
+def plan(file: str, data: str | None, schema: Path | None, as_json: bool) -> None:
     """Show what a policy would do to each column, without touching a row."""
     from cape_airflow.policy import compile_plan
 
@@ -71,7 +71,7 @@ def plan(file: IO[bytes], data: str | None, schema: Path | None, as_json: bool) 
 @click.argument("after", type=POLICY_FILE)
 @_DATA
 @json_option
-def diff(before: IO[bytes], after: IO[bytes], data: str | None, as_json: bool) -> None:
+def diff(before: str, after: str, data: str | None, as_json: bool) -> None:
     """Show what changes for the data from one policy to another."""
     from dataclasses import asdict
 

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from cape_airflow.client import CoordinatorClient
     from cape_airflow.keys import Secret
 
-_DEADLINE = 20.0
 _NOT_LOGGED_IN = "not logged in; run: cape login --url https://HOST (or set CAPE_URL and CAPE_TOKEN)"
 
 
@@ -39,7 +38,7 @@ class Session:
         from cape_airflow.client import CoordinatorClient
 
         with CoordinatorClient(
-            self.url, self.token, deadline=_DEADLINE, allow_http=self.allow_http, verify=self.ca_file or True
+            self.url, self.token, deadline=_deadline(), allow_http=self.allow_http, verify=self.ca_file or True
         ) as client:
             yield client
 
@@ -96,6 +95,14 @@ def connected() -> Iterator[CoordinatorClient]:
         raise CoordinatorError(_NOT_LOGGED_IN)
     with session.connect() as client:
         yield client
+
+
+def _deadline() -> float:
+    """Return the seconds that a call may take: ``$CAPE_DEADLINE``, or 20."""
+    try:
+        return float(os.environ.get("CAPE_DEADLINE", "20"))
+    except ValueError:
+        raise CoordinatorError("CAPE_DEADLINE must be a number of seconds") from None
 
 
 def _saved() -> Session | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import IO
-
 import click
 
 from cape_airflow.cli.files import POLICY_FILE, read_text
@@ -25,7 +23,7 @@ def suggestions() -> None:
 @click.option("--title", required=True, prompt=True)
 @click.option("--description", default="")
 @json_option
-def create(project: str, file: IO[bytes], title: str, description: str, as_json: bool) -> None:
+def create(project: str, file: str, title: str, description: str, as_json: bool) -> None:
     """Suggest the policy of FILE for PROJECT."""
     with connected() as client:
         print_item(client.suggest(project, title, read_text(file), description), as_json=as_json)

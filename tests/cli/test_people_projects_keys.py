@@ -1,0 +1,118 @@
+"""Users, tokens, projects, contributors, keys, jobs and the audit log, against a real coordinator."""
+
+from __future__ import annotations
+
+import re
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from cape_airflow.client import CoordinatorClient
+from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Outbox, Progress
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+def test_a_project_is_made_listed_shown_and_changed(team):
+    assert team.project in team.author.ok("projects", "list")
+    team.officer.ok("projects", "update", team.project, "--name", "Renamed")
+    assert "Renamed" in team.author.ok("projects", "get", team.project)
+    assert [each["label"] for each in team.author.json("projects", "list")] == [team.project]
+    assert team.officer("projects", "update", team.project).exit_code == 2
+
+
+def test_contributors_come_and_go_in_either_order_of_arguments(team):
+    email = f"new.{team.project}@example.org"
+    team.admin.ok("users", "create", email, "--name", "New")
+    team.officer.ok("contributors", "add", email, team.project, "project-reader")
+    assert email in team.author.ok("projects", "contributors", "list", team.project)
+    team.officer.ok("contributors", "remove", team.project, email)
+    assert email not in team.author.ok("contributors", "list", team.project)
+    assert email in team.admin.ok("users", "list")
+
+
+def test_a_user_is_made_with_his_name_asked_for(team):
+    team.admin.ok("users", "create", f"asked.{team.project}@example.org", input="Asked For\n")
+    assert "Asked For" in team.admin.ok("users", "list")
+
+
+def test_a_token_is_printed_once_and_can_be_revoked(team, log_in):
+    made = team.author("tokens", "create", "--description", "mine", "--days", "1")
+    token = made.stdout.strip()
+    assert token not in made.stderr
+    person = log_in(token)
+    assert token not in team.author.ok("tokens", "list")
+    person.ok("tokens", "remove", token.split(",")[0])
+    assert "401" in person.fails("projects", "list")
+
+
+def test_project_keys_are_made_listed_and_rotated_and_never_shown(team):
+    team.officer.ok("keys", "create", team.project, "customer", "--bytes", "64")
+    assert "version 2" in team.officer.ok("keys", "rotate", team.project, "customer")
+    (key,) = team.author.json("keys", "list", team.project)
+    assert (key["name"], key["primary"], [each["version"] for each in key["versions"]]) == ("customer", 2, [1, 2])
+
+
+def test_a_key_file_gets_keys_and_versions(somebody, tmp_path):
+    path = tmp_path / "keys.json"
+    printed = somebody.ok("keys", "new", path, "customer") + somebody.ok("keys", "new", path, "customer", "--rotate")
+    assert "version 2" in printed
+    assert not any(material in printed for material in re.findall("[A-Za-z0-9_-]{43}", path.read_text()))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert "rotate it" in somebody.fails("keys", "new", path, "customer")
+
+
+@pytest.fixture
+def job(team, service, policy_file, tmp_path):
+    """A job whose reports wait in an outbox, with its worker logged in nowhere."""
+    suggestion = team.author.json("suggestions", "create", team.project, policy_file, "--title", "First")
+    team.officer.ok("suggestions", "approve", team.project, suggestion["id"], "--yes")
+    start = JobStart(
+        job_id=f"{int(team.project[1:]):032x}",
+        policy_digest=suggestion["digest"],
+        engine="local",
+        kernels="python",
+        source="in.csv",
+        target="out.parquet",
+        started_at=NOW,
+    )
+    counts = ColumnCounts(name="email", techniques=("keyed-hash",), decision="transformed", values=2, nulls=1)
+    finish = JobFinish(
+        state=JobState.SUCCEEDED, progress=Progress(rows_in=3, rows_out=3), columns=(counts,), finished_at=NOW
+    )
+
+    class Down:
+        base_url = service[0]
+
+        def start_job(self, *_: object) -> None:
+            raise CoordinatorClient("http://127.0.0.1:1", "t", deadline=0.01).me() or AssertionError
+
+        finish_job = start_job
+
+    outbox = Outbox(tmp_path / "outbox", Down())
+    outbox.start_job(team.project, start)
+    outbox.finish_job(team.project, start.job_id, finish)
+    return start.job_id
+
+
+def test_reports_that_wait_are_delivered_and_the_job_is_shown(team, job, log_in, tmp_path):
+    email = f"worker.{team.project}@example.org"
+    team.admin.ok("users", "create", email, "--name", "Worker")
+    team.officer.ok("contributors", "add", team.project, email, "worker")
+    worker = log_in(team.admin.ok("tokens", "create", "--user", email).strip())
+    waiting = worker("doctor", "--outbox", tmp_path / "outbox")
+    assert (waiting.exit_code, "2 reports wait" in waiting.stdout) == (1, True)
+    assert "403" in team.author.fails("jobs", "flush", "--outbox", tmp_path / "outbox")
+    assert "2 delivered, 0 refused, 0 waiting" in worker.ok("jobs", "flush", "--outbox", tmp_path / "outbox")
+    assert job in team.author.ok("jobs", "list", team.project)
+    shown = team.author.ok("jobs", "get", team.project, job)
+    assert "3 rows read, 3 written" in shown
+    assert "email   transformed  keyed-hash  2       1" in shown
+    assert team.author.json("jobs", "get", team.project, job)["columns"][0]["values"] == 2
+
+
+def test_the_audit_log_is_for_admins(team):
+    assert team.project in team.admin.ok("audit", "view", "--limit", "20")
+    assert len(team.admin.json("audit", "view", "--limit", "3")) == 3
+    assert "403" in team.author.fails("audit", "view")
