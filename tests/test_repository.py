@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
+from cape_airflow.cli import main
 from cape_airflow.policy import load_policy
 from cape_airflow.transformations import techniques
 
@@ -115,6 +118,22 @@ def test_python_in_the_documents_runs_and_prints_what_they_say(document, tmp_pat
     for code, printed in found:
         run(code, document)
         assert capsys.readouterr().out.split() == printed.split() != []
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/quickstart.md", "SECURITY.md", "CONTRIBUTING.md"])
+def test_commands_in_the_documents_exist(document):
+    text = (ROOT / document).read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    assert [
+        target for target in re.findall(r"^\$ make (\w+)", text, re.MULTILINE) if f"\n{target}:" not in makefile
+    ] == []
+    for line in re.findall(r"^\$ cape (.*)$", text, re.MULTILINE):
+        command, words = click.Context(main).command, shlex.split(line, comments=True)
+        while isinstance(command, click.Group):
+            name = words.pop(0)
+            command = command.get_command(click.Context(command), name)
+            assert command is not None, f"no command {name} in: cape {line}"
+        command.make_parser(click.Context(command)).parse_args(words)
 
 
 def test_the_dag_in_the_readme_waits_for_approval_before_it_transforms():

@@ -8,12 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv, parquet
+from rich import box
 from rich.table import Table
 
 from cape_airflow.client.results import Job
 from people import FIRST_NAMES, LAST_NAMES, MAIL_DOMAIN
 
-WIDTH = 30
+WIDTH = 20
 
 
 def before_and_after(source: Path, target: Path, job: Job) -> Table:
@@ -21,7 +22,7 @@ def before_and_after(source: Path, target: Path, job: Job) -> Table:
     customers = csv.read_csv(source)
     before = customers.filter(customers["consent"]).slice(0, 1).to_pylist()[0]
     after = parquet.read_table(target).slice(0, 1).to_pylist()[0]
-    table = Table("column", "before", "after", "what it got", "values", "nulls")
+    table = Table("column", "before", "after", "what it got", "values", "nulls", box=box.SIMPLE_HEAD)
     for column in job.columns:
         got = ", ".join(column.techniques) or column.decision
         shown = _short(after[column.name]) if column.name in after else "[dim]-[/]"

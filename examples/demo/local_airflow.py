@@ -29,7 +29,7 @@ COMPONENTS = {
 }
 USER = "admin"
 POLL_SECONDS = 0.5
-GRACE_SECONDS = 10
+GRACE_SECONDS = 3
 LONGEST_LINE = 2_000
 
 
@@ -73,15 +73,14 @@ class LocalAirflow:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def run(self, module: str, *arguments: str, **variables: str) -> str:
+    def run(self, module: str, *arguments: str) -> str:
         """Run `python -m module` in Airflow's environment to its end and return what it printed.
 
         Raises:
             AirflowFailed: it ended with an error.
         """
         command = [sys.executable, "-m", module, *arguments]
-        environment = self._environment | variables
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise AirflowFailed(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
         return done.stdout

@@ -23,6 +23,7 @@ HERE = Path(__file__).resolve().parent
 WORK = HERE.parent.parent / ".demo"
 SOURCE, TARGET = WORK / "customers.csv", WORK / "customers_deidentified.parquet"
 ROWS = 200_000
+TABLE_WIDTH = 108
 DAG, PROJECT = "deidentify_customers", "customers"
 FINAL = ("success", "failed", "upstream_failed")
 
@@ -36,6 +37,7 @@ class Story:
 
     def __init__(self) -> None:
         self.console = Console(highlight=False, soft_wrap=True)
+        self.console.width = max(self.console.width, TABLE_WIDTH)
         self._start = time.monotonic()
 
     def tell(self, step: str) -> None:
@@ -99,16 +101,9 @@ def run_job(story: Story, airflow: LocalAirflow) -> None:
 
 def set_up_project(story: Story, airflow: LocalAirflow) -> People:
     """Make users, tokens, a project with keys, and Airflow's connection to the coordinator."""
-    token = airflow.run(
-        "cape_airflow.cli",
-        "coordinator",
-        "init",
-        "--email",
-        "admin@demo.example",
-        "--name",
-        "Admin",
-        CAPE_HOME=str(airflow.home / "cape"),
-    ).split()[-1]
+    home = str(airflow.home / "cape")
+    admin_is = ("--email", "admin@demo.example", "--name", "Admin")
+    token = airflow.run("cape_airflow.cli", "coordinator", "init", "--home", home, *admin_is).split()[-1]
     admin = CoordinatorClient(airflow.coordinator_url, token)
     admin.create_project("Customers", PROJECT)
     roles = {"engineer": "project-owner", "officer": "project-owner", "airflow": "worker"}
@@ -189,7 +184,7 @@ def check(story: Story, airflow: LocalAirflow) -> None:
     found = leaks(TARGET, [airflow.home])
     if found:
         raise Leak("; ".join(found))
-    story.tell(f"no name and no address @{MAIL_DOMAIN} in the output; none in any log or database of Airflow or Cape")
+    story.tell(f"no customer's name or @{MAIL_DOMAIN} address in the output, no address in any log or database")
 
 
 def stay(story: Story, airflow: LocalAirflow) -> None:
