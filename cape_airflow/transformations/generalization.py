@@ -47,7 +47,8 @@ class Round(Elementwise):
 class DateTruncate(Elementwise):
     """Put dates and timestamps back to the start of their year, month, day and so on; the type stays.
 
-    Takes dates and timestamps. Timestamps with a zone are truncated in that zone's local time. Weeks begin on Monday.
+    Takes dates and timestamps. Timestamps with a zone are truncated in that zone's local time, which from 2038 on
+    knows no summer time (a limit of Arrow). Weeks begin on Monday.
 
     Not given: safety of rare values, e.g. of the only birth year before 1930.
 

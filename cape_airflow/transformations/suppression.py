@@ -94,8 +94,9 @@ class SuppressValue(Elementwise):
         fits = {bool: pa.types.is_boolean(column_type), int: number, float: number}
         try:
             if fits.get(type(self.replacement), True):
-                return pa.scalar(self.replacement).cast(column_type)
-        except (pa.ArrowException, OverflowError):
+                is_written = self.replacement is None or isinstance(self.replacement, bool)
+                return pa.scalar(self.replacement if is_written else str(self.replacement)).cast(column_type)
+        except pa.ArrowException:
             pass  # said below
         raise SchemaMismatch(f"the `replacement` of `{self.type}` is not a {column_type}")
 

@@ -52,7 +52,7 @@ def test_floats_keep_their_type(kind: pa.DataType, transform: Transform) -> None
     [(pa.int8(), -3), (pa.int64(), -20), (pa.float16(), -5), (pa.float32(), -39), (pa.decimal128(5, 2), -4)],
 )
 def test_a_precision_that_leaves_nothing_is_refused_before_the_run(kind: pa.DataType, precision: int) -> None:
-    with pytest.raises(SchemaMismatch, match="`round`: precision -[0-9]+ is out of range for"):
+    with pytest.raises(SchemaMismatch, match=r"`round`: precision -[0-9]+ is out of range for"):
         _technique(type="round", precision=precision).output_type(kind)
 
 
@@ -68,18 +68,21 @@ STARTS = {
 @pytest.mark.parametrize("unit", STARTS)
 @pytest.mark.parametrize("kind", [pa.date32(), pa.date64(), pa.timestamp("s"), pa.timestamp("ns", "Asia/Kathmandu")])
 def test_dates_go_back_to_the_start_of_their_unit(unit: str, kind: pa.DataType, transform: Transform) -> None:
-    array = pa.array([date(2019, 12, 31), None]).cast(pa.timestamp("s")).cast(kind if pa.types.is_date(kind) else "s")
-    expected = pa.array([STARTS[unit], None]).cast(array.type)
-    if pa.types.is_timestamp(kind) and kind.tz:
-        zone = ZoneInfo(kind.tz)
-        array = pa.array([datetime(2019, 12, 31, 0, 1, tzinfo=zone), None], kind)
-        start = STARTS[unit]
-        expected = pa.array([datetime(start.year, start.month, start.day, tzinfo=zone), None], kind)
-    assert transform({"type": "date-truncate", "unit": unit}, array).equals(expected)
+    expected = STARTS[unit]
+    array = _local(date(2019, 12, 31), kind, minute=1)
+    assert transform({"type": "date-truncate", "unit": unit}, array).equals(_local(expected, kind))
+
+
+def _local(day: date, kind: pa.DataType, minute: int = 0) -> pa.Array:
+    """The day, or that minute of it in the zone of the type, and a null."""
+    if pa.types.is_date(kind):
+        return pa.array([day, None], kind)
+    zone = ZoneInfo(kind.tz) if kind.tz else None
+    return pa.array([datetime(day.year, day.month, day.day, 0, minute, tzinfo=zone), None], kind)
 
 
 @given(
-    moments=st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)), min_size=1),
+    moments=st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC)), min_size=1),
     zone=st.sampled_from(["Europe/Paris", "America/Sao_Paulo", "Australia/Lord_Howe", "UTC", "Asia/Kathmandu"]),
     unit=st.sampled_from(["day", "hour", "minute", "second"]),
 )
