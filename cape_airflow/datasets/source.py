@@ -104,8 +104,14 @@ class Source:
         self.bytes_read = min(self.bytes_read + size, self.size)  # headers and footers may be fetched twice
 
     def _describe(self, file: SourceFile) -> Description:
+        def describe() -> Description:
+            description = self._kind.describe(stream)
+            # Names in a broken file may be no UTF-8, which shows only when they are used.
+            [(field.name, str(field.type)) for field in description.schema]
+            return description
+
         with self._open(file) as stream:
-            return attempt(lambda: self._kind.describe(stream), f"read {file.location.name}")
+            return attempt(describe, f"read {file.location.name}")
 
     def _find_partitions(self) -> Partitions:
         base = fixed_part(self._location.path)
