@@ -114,9 +114,8 @@ class KeyRing:
             if key is not None:
                 return key
         known = [known for provider in self._providers for known in provider.names()]
-        raise KeyUnavailable(
-            f"no key `{name}`{did_you_mean(name, known)} Create it in the project, or give a key file."
-        )
+        hint = did_you_mean(name, known) or "."
+        raise KeyUnavailable(f"no key `{name}`{hint} Create it in the project, or give a key file.")
 
     def __repr__(self) -> str:
         return f"KeyRing({len(self._keys)} keys used)"
