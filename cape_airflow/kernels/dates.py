@@ -48,5 +48,5 @@ def floor(array: pa.Array, unit: str) -> pa.Array:
     # Near the ends of the type Arrow wraps round without a word: a step of centuries, where none is above a year.
     stages = np.stack([to_numpy(stage).astype(np.float64) for stage in (array, local, start, floored)])
     wrapped = (np.abs(np.diff(stages, axis=0)) > ticks(array.type, _LONGER_THAN_A_YEAR)).any(axis=0)
-    refuse_where(wrapped, array, f"have no start of the {unit} within {array.type}; use a coarser timestamp unit")
+    refuse_where(wrapped, array, f"no start of the {unit} within {array.type}; use a coarser timestamp unit")
     return floored

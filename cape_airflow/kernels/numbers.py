@@ -24,10 +24,10 @@ def is_number(column_type: pa.DataType) -> bool:
 
 
 def is_decimal(column_type: pa.DataType) -> bool:
-    """Whether the type is a decimal that can be calculated with: decimal128 or decimal256, its scale not negative."""
+    """Whether the type is a decimal to calculate with: of 128 or 256 bits, at most 75 digits, scale not negative."""
     types = pa.types
     is_wide = types.is_decimal128(column_type) or types.is_decimal256(column_type)
-    return bool(is_wide and column_type.scale >= 0)
+    return bool(is_wide and column_type.precision < 76 and column_type.scale >= 0)
 
 
 def to_numpy(array: pa.Array) -> Numbers:
@@ -52,9 +52,11 @@ def round_half_even(array: pa.Array, digits: int) -> pa.Array:
     Raises:
         ValueRefused: values whose rounding does not fit the type.
     """
-    why = f"do not fit {array.type} once rounded; choose a `precision` nearer to zero, or a wider type"
+    why = f"out of the range of {array.type} once rounded; choose a `precision` nearer to zero, or a wider type"
     if not pa.types.is_floating(array.type):
-        return refusing(lambda part: pc.round(part, digits, "half_to_even"), array, why)
+        # Arrow turns a decimal that outgrows its type into zero if another value follows; one more digit makes room.
+        roomy = pa.decimal256(array.type.precision + 1, array.type.scale) if is_decimal(array.type) else array.type
+        return refusing(lambda part: pc.round(part.cast(roomy), digits, "half_to_even").cast(array.type), array, why)
     values = to_numpy(array)
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = np.round(values, digits)
@@ -85,7 +87,9 @@ def cast_numbers(array: pa.Array, column_type: pa.DataType) -> pa.Array:
     if pa.types.is_floating(column_type):
         return _cast_to_float(array, column_type)
     whole = pc.trunc(array) if pa.types.is_floating(array.type) else array
-    return refusing(lambda part: part.cast(column_type), whole, f"do not fit {column_type}; choose a wider `dtype`")
+    return refusing(
+        lambda part: part.cast(column_type), whole, f"out of the range of {column_type}; choose a wider `dtype`"
+    )
 
 
 def add_clipped(values: Numbers, noise: npt.NDArray[np.int64], kind: npt.DTypeLike) -> tuple[Numbers, Numbers]:
@@ -110,7 +114,7 @@ def add_clipped_decimals(array: pa.Array, noise: npt.NDArray[np.int64]) -> pa.Ar
     """Add whole multiples of the last decimal place to decimals; sums stop at the largest number of the type.
 
     Args:
-        array: decimals (see `is_decimal`) of at most 75 digits.
+        array: decimals (see `is_decimal`).
         noise: one number of last places per value.
     """
     precision, scale = array.type.precision, array.type.scale
@@ -136,7 +140,7 @@ def refuse_where(outside: Numbers, array: pa.Array, why: str) -> None:
     """Refuse if there is a non-null value of `array` where `outside` is true.
 
     Raises:
-        ValueRefused: there are; "N values" and `why`.
+        ValueRefused: there are; "N values refused: " and `why`.
     """
     count = int((outside & array.is_valid().to_numpy(zero_copy_only=False)).sum())
     if count:
@@ -160,5 +164,5 @@ def _cast_to_float(array: pa.Array, column_type: pa.DataType) -> pa.Array:
     if pa.types.is_floating(array.type):
         lost = pc.and_(pc.is_finite(array), pc.is_inf(result))
         if pc.any(lost).as_py():
-            raise refused(pc.sum(lost).as_py(), f"do not fit {column_type}; choose a wider `dtype`")
+            raise refused(pc.sum(lost).as_py(), f"out of the range of {column_type}; choose a wider `dtype`")
     return result

@@ -18,7 +18,7 @@ def refusing(function: ArrayFunction, array: pa.Array, why: str) -> pa.Array:
     Args:
         function: raises ArrowInvalid or UnicodeError where it cannot take a value; looks at one value at a time.
         array: any array.
-        why: completes "N values ...", with the way out.
+        why: completes "N values refused: ...", with the way out.
 
     Raises:
         ValueRefused: the function cannot take some values; not raised from its error, which may show a value.
@@ -29,8 +29,8 @@ def refusing(function: ArrayFunction, array: pa.Array, why: str) -> pa.Array:
 
 
 def refused(count: int, why: str) -> ValueRefused:
-    """Return the error for `count` values that ... `why`."""
-    return ValueRefused(f"{count} value{'s' if count != 1 else ''} {why}")
+    """Return the error for `count` values: what they are, or are not, and the way out."""
+    return ValueRefused(f"{count} value{'s' if count != 1 else ''} refused: {why}")
 
 
 def _count(function: ArrayFunction, array: pa.Array) -> int:

@@ -10,8 +10,6 @@ import pyarrow as pa
 
 from cape_airflow.kernels.refusal import refusing
 
-NOT_UTF8 = "not valid UTF-8; repair the source, or drop the rows or the column"
-
 
 def is_text(column_type: pa.DataType) -> bool:
     """Whether the type is string, large_string or string_view."""
@@ -55,7 +53,7 @@ def checked_text(array: pa.Array) -> pa.Array:
         ValueRefused: some values are not.
     """
     plain = array.cast(text_type(array.type))
-    return refusing(_validated, plain, f"are {NOT_UTF8}")
+    return refusing(_validated, plain, "not valid UTF-8; repair the source, or drop the column")
 
 
 def canonical_text(array: pa.Array) -> pa.Array:
@@ -84,7 +82,7 @@ def encode(array: pa.Array, encoding: str) -> pa.Array:
         values = [None if text is None else text.encode(encoding) for text in part.to_pylist()]
         return pa.array(values, bytes_type(part.type))
 
-    return refusing(encoded, checked_text(array), f"cannot be written in {encoding}; choose another `encoding`")
+    return refusing(encoded, checked_text(array), f"not to be written in {encoding}; choose another `encoding`")
 
 
 def decode(array: pa.Array, encoding: str) -> pa.Array:
@@ -98,7 +96,7 @@ def decode(array: pa.Array, encoding: str) -> pa.Array:
         texts = [None if value is None else value.decode(encoding) for value in part.to_pylist()]
         return pa.array(texts, text_type(part.type))
 
-    return refusing(decoded, array, f"are not text in {encoding}; give the `encoding` that they were made with")
+    return refusing(decoded, array, f"not text in {encoding}; give the `encoding` that they were made with")
 
 
 def _is_large(column_type: pa.DataType) -> bool:

@@ -76,8 +76,7 @@ class AddNoise(Randomized):
             )
         if pa.types.is_floating(input_type):
             return input_type
-        is_small_decimal = is_decimal(input_type) and input_type.precision < pa.decimal256(76).precision
-        if not (dates.is_temporal(input_type) or pa.types.is_integer(input_type) or is_small_decimal):
+        if not (dates.is_temporal(input_type) or pa.types.is_integer(input_type) or is_decimal(input_type)):
             raise self.unsupported(input_type, "numbers, dates and timestamps")
         limit = _LARGEST // self._ticks(input_type)
         low, high = self._whole_bounds(input_type)

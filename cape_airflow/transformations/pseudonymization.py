@@ -160,9 +160,9 @@ class Reveal(Elementwise):
             )
             foreign = plain.null_count - text.null_count
             if foreign:
-                raise refused(foreign, "are no tokens of this key and domain, or changed; check `key` and `domain`")
+                raise refused(foreign, "no tokens of this key and domain, or changed; check `key` and `domain`")
             values = decode(plain, "utf-8")
-            return refusing(lambda part: part.cast(output_type), values, f"are not {self.to}; choose another `to`")
+            return refusing(lambda part: part.cast(output_type), values, f"not {self.to}; choose another `to`")
 
         return revealed
 

@@ -117,7 +117,7 @@ class DatePerturbation(Randomized):
                 seconds += stream.integers(low, high, len(array)) * _SECONDS[unit]
             values = to_numpy(array)
             moved, outside = add_clipped(values, _in_ticks(seconds, array.type), values.dtype)
-            refuse_where(outside, array, f"move out of the range of {array.type}; use a coarser timestamp unit")
+            refuse_where(outside, array, f"moved out of the range of {array.type}; use a coarser timestamp unit")
             return from_numpy(moved, array, array.type)
 
         return perturb

@@ -104,7 +104,7 @@ class NumericPerturbation(Randomized):
             noise = generator.uniform(self.min, self.max, len(array)).astype(self._noise)
             total, outside = _add(to_numpy(array), noise)
             output_type = pa.from_numpy_dtype(total.dtype)
-            refuse_where(outside, array, f"do not fit {output_type} with their noise; choose a wider `dtype`")
+            refuse_where(outside, array, f"out of the range of {output_type} with their noise; choose a wider `dtype`")
             return from_numpy(total, array, output_type)
 
         return perturb

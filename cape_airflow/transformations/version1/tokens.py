@@ -143,7 +143,7 @@ class TokenReverser(_Reversible):
             plain = aes_siv_decrypt_hex(text, key)
             foreign = plain.null_count - text.null_count
             if foreign:
-                raise refused(foreign, "are no tokens of this key, or were changed; check `key`")
+                raise refused(foreign, "no tokens of this key, or changed; check `key`")
             return decode(plain, self.encoding)
 
         return reversed_

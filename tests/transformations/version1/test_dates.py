@@ -168,7 +168,7 @@ def test_unseeded_moves_differ_from_run_to_run(transform: Transform) -> None:
 
 def test_moves_out_of_the_range_of_the_type_are_refused(transform: Transform) -> None:
     late = _moments("2261-12-31", "2000-01-01", None)
-    with pytest.raises(ValueRefused, match=r"1 value move out of the range of timestamp\[ns\]"):
+    with pytest.raises(ValueRefused, match=r"1 value refused: moved out of the range of timestamp\[ns\]"):
         transform(_perturbation("YEAR", 5, 6), late)
     with pytest.raises(SchemaMismatch, match="cannot hold moves of that many units"):
         transform(_perturbation("YEAR", 0, 300), late)

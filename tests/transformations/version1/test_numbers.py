@@ -103,7 +103,9 @@ def test_integers_beyond_the_precision_of_floats_round_exactly(transform: Transf
     ],
 )
 def test_what_would_wrap_round_is_refused(values: list[float], dtype: str, count: int, transform: Transform) -> None:
-    with pytest.raises(ValueRefused, match=f": {count} values? do not fit .*; choose a wider `dtype`"):
+    with pytest.raises(
+        ValueRefused, match=f": {count} values? refused: out of the range of .*; choose a wider `dtype`"
+    ):
         transform(_rounding(dtype, -1), pa.array(values))
 
 
@@ -174,9 +176,9 @@ def test_noise_is_numpys_draw_cast_and_added(values: list[int], seed: int, dtype
 
 
 def test_sums_that_would_wrap_round_are_refused(transform: Transform) -> None:
-    with pytest.raises(ValueRefused, match="2 values do not fit int8 with their noise"):
+    with pytest.raises(ValueRefused, match="2 values refused: out of the range of int8 with their noise"):
         transform(_noise("Byte", 100, 101), pa.array([27, 28, 127, None, -128], pa.int8()))
-    with pytest.raises(ValueRefused, match="1 value do not fit double"):
+    with pytest.raises(ValueRefused, match="1 value refused: out of the range of double"):
         transform(_noise("Double", 1.7e308, 1.75e308), pa.array([1.7e308, 1.0, math.inf]))
 
 

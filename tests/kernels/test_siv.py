@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex
+
+KEYS = st.sampled_from([bytes(range(32)), bytes(range(48)), bytes(range(64))])
+COMPONENTS = st.one_of(st.none(), st.lists(st.binary(max_size=20), max_size=3))
+
+
+@given(values=st.lists(st.one_of(st.none(), st.binary())), key=KEYS, components=COMPONENTS)
+def test_decryption_gives_back_what_was_encrypted(
+    values: list[bytes | None], key: bytes, components: list[bytes] | None
+) -> None:
+    for kind in (pa.binary(), pa.large_binary()):
+        plain = pa.array(values, kind)
+        tokens = aes_siv_encrypt_hex(plain, key, associated_data=components, prefix="e1_")
+        assert aes_siv_decrypt_hex(tokens, key, associated_data=components, prefix="e1_").equals(plain)
+
+
+def test_what_is_no_token_becomes_null_without_a_reason() -> None:
+    key, other = bytes(range(64)), bytes(64)
+    [token] = aes_siv_encrypt_hex(pa.array(["alice"]), key, associated_data=[b"1", b"a"], prefix="e1_").to_pylist()
+    wrong = ["", "e1_", "e1_00", "e1_zz", token[3:], token + "00", token[:-2], "e2_" + token[3:], "日本", None]
+    for associated_data, secret in (([b"1", b"a"], key), ([b"1", b"b"], key), ([b"1a"], key), ([b"1", b"a"], other)):
+        tokens = pa.array([*wrong, token])
+        result = aes_siv_decrypt_hex(tokens, secret, associated_data=associated_data, prefix="e1_").to_pylist()
+        is_right = (associated_data, secret) == ([b"1", b"a"], key)
+        assert result == [*[None] * len(wrong), b"alice" if is_right else None]
+
+
+def test_every_flipped_bit_is_noticed() -> None:
+    key = bytes(range(64))
+    [token] = aes_siv_encrypt_hex(pa.array(["alice@example.com"]), key, associated_data=[b"1"]).to_pylist()
+    sealed = int(token, 16)
+    flipped = [f"{sealed ^ (1 << bit):0{len(token)}x}" for bit in range(4 * len(token))]
+    assert aes_siv_decrypt_hex(pa.array(flipped), key, associated_data=[b"1"]).null_count == len(flipped)
+
+
+def test_no_associated_data_differs_from_an_empty_one() -> None:
+    none, empty = (
+        aes_siv_encrypt_hex(pa.array(["alice"]), bytes(range(32)), associated_data=data).to_pylist()
+        for data in (None, [b""])
+    )
+    assert none != empty
+
+
+def test_the_example_of_rfc_5297_appendix_a_1() -> None:
+    key = bytes.fromhex("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
+    associated = bytes.fromhex("101112131415161718191a1b1c1d1e1f2021222324252627")
+    message = pa.array([bytes.fromhex("112233445566778899aabbccddee")])
+    expected = "85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c"
+    assert aes_siv_encrypt_hex(message, key, associated_data=[associated]).to_pylist() == [expected]
+
+
+def test_aes_siv_passes_wycheproof(shared: Path) -> None:
+    vectors = json.loads((shared / "vectors" / "aes_siv_cmac_test.json").read_text())
+    cases = [case for group in vectors["testGroups"] for case in group["tests"]]
+    assert len(cases) == vectors["numberOfTests"] > 100
+    for case in cases:
+        key, associated, message = (bytes.fromhex(case[name]) for name in ("key", "aad", "msg"))
+        is_valid = case["result"] == "valid"
+        result = aes_siv_decrypt_hex(pa.array([case["ct"]]), key, associated_data=[associated]).to_pylist()
+        assert result == [message if is_valid else None], case["tcId"]
+        encrypted = aes_siv_encrypt_hex(pa.array([message]), key, associated_data=[associated]).to_pylist()
+        assert (encrypted == [case["ct"]]) is is_valid, case["tcId"]
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 63, 65])
+def test_keys_of_other_lengths_are_no_keys(length: int) -> None:
+    with pytest.raises(ValueError, match="AESSIV key must be"):
+        aes_siv_encrypt_hex(pa.array(["a"]), bytes(length))
