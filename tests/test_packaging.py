@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,20 +12,22 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.integration
-
 
 @pytest.fixture(scope="session")
 def wheel(repository, tmp_path_factory) -> Path:
     """The wheel, built as pip builds it."""
-    builder = tmp_path_factory.mktemp("builder")
+    builder, sources = tmp_path_factory.mktemp("builder"), tmp_path_factory.mktemp("sources")
+    shutil.copytree(repository / "cape_airflow", sources / "cape_airflow", ignore=shutil.ignore_patterns("*.pyc"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):  # a copy, so that no old build/ gets in
+        shutil.copy(repository / name, sources)
     venv.create(builder, with_pip=True)
-    command = [builder / "bin/python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", builder, repository]
+    command = [builder / "bin/python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", builder, sources]
     subprocess.run(command, check=True)
     [built] = builder.glob("cape_airflow-*.whl")
     return built
 
 
+@pytest.mark.integration
 def test_the_wheel_holds_every_module_the_migrations_and_the_type_marker_and_no_tests(repository, wheel):
     inside = set(zipfile.ZipFile(wheel).namelist())
     package = repository / "cape_airflow"
@@ -39,6 +42,7 @@ def test_the_wheel_holds_every_module_the_migrations_and_the_type_marker_and_no_
     assert {name.split("/")[0] for name in inside if ".dist-info" not in name} == {"cape_airflow"}
 
 
+@pytest.mark.integration
 def test_a_bare_install_runs_a_policy_from_the_command_line(repository, wheel, tmp_path, outside_environment):
     venv.create(tmp_path / "venv", with_pip=True)
     binaries = tmp_path / "venv/bin"
