@@ -42,9 +42,11 @@ class ApiToken:
         """
         token_id, _, encoded = text.partition(",")
         payload = from_base64url(encoded)
-        if not _ID.fullmatch(token_id) or payload[:1] != _VERSION or len(payload) != 1 + _SECRET_BYTES:
+        token = cls(token_id, Secret(payload[1:]))
+        # Written back, it is the same text: there is one way to write a token down.
+        if not _ID.fullmatch(token_id) or len(payload) != 1 + _SECRET_BYTES or token.write() != text:
             raise ValueError("not an API token")
-        return cls(token_id, Secret(payload[1:]))
+        return token
 
     def write(self) -> str:
         """Return the clear text; shown to its owner once."""

@@ -12,6 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cape_airflow.coordinator.problems import Problem
 
+_HEADER_COUNT = 100
+_HEADER_BYTES = 32 * 1024
+
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -43,11 +46,19 @@ class Edge:
                     headers.setdefault(name, value)
             await send(message)
 
-        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
-            body = {"code": "bad-request", "message": "the address holds a NUL character", "request_id": request_id}
-            await JSONResponse(body, 400)(scope, receive, send_with_headers)
+        if refused := _refusal(scope):
+            body = {"code": "bad-request", "message": refused[1], "request_id": request_id}
+            await JSONResponse(body, refused[0])(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
+
+
+def _refusal(scope: Scope) -> tuple[int, str] | None:
+    if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+        return 400, "the address holds a NUL character"
+    if len(scope["headers"]) > _HEADER_COUNT or sum(len(value) for _, value in scope["headers"]) > _HEADER_BYTES:
+        return 431, f"a request may have {_HEADER_COUNT} header fields of {_HEADER_BYTES} bytes together"
+    return None
 
 
 async def read_body(request: Request, limit: int, seconds: float) -> bytes:

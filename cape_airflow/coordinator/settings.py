@@ -29,6 +29,7 @@ class Settings(BaseSettings):
         failures_per_minute: failed authentications per client address before the answer is 429.
         concurrency: requests that may use the database at once.
         queue_seconds: how long a request waits for its turn before the answer is 503.
+        lock_seconds: how long it then waits for another transaction before the answer is 503.
     """
 
     model_config = SettingsConfigDict(env_prefix="CAPE_", frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     failures_per_minute: Positive = 10
     concurrency: Positive = 16
     queue_seconds: Annotated[float, Field(gt=0)] = 10.0
+    lock_seconds: Positive = 5
 
     @property
     def folder(self) -> Path:

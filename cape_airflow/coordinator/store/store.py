@@ -13,9 +13,6 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.errors import MissingExtra
 
-_WAIT_SECONDS = 5
-
-
 class Store:
     """The database of one coordinator process.
 
@@ -61,7 +58,7 @@ def _sqlite(url: URL, settings: Settings) -> Engine:
     path = str(url.database)
     os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its other files the mode of this one
-    engine = _engine(url, settings, {"timeout": _WAIT_SECONDS})
+    engine = _engine(url, settings, {"timeout": settings.lock_seconds})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -82,9 +79,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql(url: URL, settings: Settings) -> Engine:
-    limits = f"-c lock_timeout={_WAIT_SECONDS}s -c statement_timeout={3 * _WAIT_SECONDS}s -c timezone=UTC"
+    seconds = settings.lock_seconds
+    limits = f"-c lock_timeout={seconds}s -c statement_timeout={3 * seconds}s -c timezone=UTC"
     try:
-        return _engine(url, settings, {"connect_timeout": _WAIT_SECONDS, "options": limits})
+        return _engine(url, settings, {"connect_timeout": seconds, "options": limits})
     except ModuleNotFoundError:
         raise MissingExtra("psycopg", "postgres") from None
 
@@ -97,5 +95,5 @@ def _engine(url: URL, settings: Settings, connect_args: dict[str, Any]) -> Engin
         max_overflow=settings.concurrency,  # a request may note the use of its token beside its own transaction
         pool_pre_ping=True,
         pool_size=settings.concurrency,
-        pool_timeout=_WAIT_SECONDS,
+        pool_timeout=settings.lock_seconds,
     )

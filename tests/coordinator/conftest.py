@@ -1,0 +1,570 @@
+"""Real coordinators on real databases: SQLite, and a PostgreSQL server of our own on this machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from cape_airflow.coordinator.app import create_app
+from cape_airflow.coordinator.bootstrap import initialise
+from cape_airflow.coordinator.settings import Settings
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
+ROLES = {
+    "owner": "project-owner",
+    "contributor": "project-contributor",
+    "reader": "project-reader",
+    "worker": "worker",
+}
+POLICY = """\
+label: customers
+version: 2
+default: keep
+rules:
+  - match: {name: email}
+    actions: [drop]
+"""
+
+
+class TurnableClock:
+    """Stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def turn(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@dataclass
+class Deployment:
+    """A coordinator with an admin, and short words for what tests do with it."""
+
+    settings: Settings
+    admin: str
+    clock: TurnableClock = field(default_factory=TurnableClock)
+
+    @cached_property
+    def app(self) -> FastAPI:
+        return create_app(self.settings, clock=self.clock)
+
+    @cached_property
+    def http(self) -> TestClient:
+        return TestClient(self.app, raise_server_exceptions=False)
+
+    def ask(self, method: str, path: str, token: str | None = None, json: Any = None, **more: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return self.http.request(method, path, json=json, headers=headers | more.pop("headers", {}), **more)
+
+    def done(self, method: str, path: str, token: str, json: Any = None, **more: Any) -> Any:
+        """Ask for what must succeed, and return the answer's data."""
+        response = self.ask(method, path, token, json, **more)
+        assert response.is_success, (method, path, response.status_code, response.text)
+        return response.json() if response.content else None
+
+    def user(self, name: str, *, role: str = "user") -> str:
+        """Make a user, and return his token."""
+        email = f"{name}@example.com"
+        self.done("POST", "/v1/users", self.admin, {"email": email, "name": name, "role": role})
+        return self.token(email)
+
+    def token(self, email: str, **more: Any) -> str:
+        made = self.done("POST", "/v1/tokens", self.admin, {"description": "test", "user_email": email} | more)
+        return str(made["token"])
+
+    def join(self, project: str, name: str, role: str) -> None:
+        self.done("PUT", f"/v1/projects/{project}/contributors/{name}@example.com", self.admin, {"role": role})
+
+    def project(self, label: str = "customers") -> Project:
+        """Make a project with one user of every role; the admin is its first owner."""
+        self.done("POST", "/v1/projects", self.admin, {"name": label, "label": label})
+        tokens = {}
+        for name, role in ROLES.items():
+            tokens[name] = self.user(f"{label}-{name}")
+            self.join(label, f"{label}-{name}", role)
+        return Project(self, label, **tokens)
+
+    def rows(self, query: str) -> Sequence[Any]:
+        with self.app.state.coordinator.store.read() as session:
+            return session.execute(text(query)).all()
+
+    def close(self) -> None:
+        if "app" in self.__dict__:
+            self.app.state.coordinator.store.close()
+
+
+@dataclass
+class Project:
+    """A project in a deployment, with the tokens of its people."""
+
+    deployment: Deployment
+    label: str
+    owner: str
+    contributor: str
+    reader: str
+    worker: str
+
+    @property
+    def path(self) -> str:
+        return f"/v1/projects/{self.label}"
+
+    def join(self, name: str, role: str) -> None:
+        self.deployment.join(self.label, name, role)
+
+    def suggest(self, policy: str = POLICY, **more: Any) -> Any:
+        body = {"title": "first", "policy": policy} | more
+        return self.deployment.done("POST", f"{self.path}/suggestions", self.contributor, body)
+
+    def review(self, suggestion: Any, verdict: str, token: str | None = None, **more: Any) -> httpx.Response:
+        body = {"digest": suggestion["digest"], "comment": "seen"} | more
+        path = f"{self.path}/suggestions/{suggestion['id']}/{verdict}"
+        return self.deployment.ask("POST", path, token or self.owner, body)
+
+    def approved(self, policy: str = POLICY) -> Any:
+        """Suggest and approve, and return the suggestion as it is then."""
+        response = self.review(self.suggest(policy), "approve")
+        assert response.is_success, response.text
+        return response.json()
+
+    def job(self, digest: str, job_id: str = "0a" * 16, **more: Any) -> dict[str, Any]:
+        """Return the body of a job's start."""
+        return {
+            "job_id": job_id,
+            "policy_digest": digest,
+            "engine": "local",
+            "kernels": "python",
+            "source": "s3://in/customers.parquet",
+            "target": "s3://out/customers.parquet",
+            "started_at": "2026-11-21T12:00:00Z",
+            "origin": {"dag_id": "cape_customers"},
+        } | more
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server."""
+
+    address: str
+
+    def database(self, template: str = "template0") -> str:
+        """Make a database, and return its URL."""
+        name = f"cape_{secrets.token_hex(6)}"
+        with psycopg.connect(f"{self.address}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return f"{self.address}/{name}"
+
+    def drop(self, url: str) -> None:
+        with psycopg.connect(f"{self.address}/postgres", autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def binaries() -> Path | None:
+    """Where initdb and postgres are: Debian's folder of the newest version, or the PATH's."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    found = str(versions[-1]) if versions else shutil.which("initdb")
+    return Path(found).resolve().parent if found else None
+
+
+@contextmanager
+def running_postgresql(folder: Path) -> Iterator[Server]:
+    binary = binaries()
+    assert binary is not None
+    # The server refuses to run as root.
+    drop = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if drop:
+        shutil.chown(folder, "postgres")
+    data, port = folder / "data", free_port()
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*drop, str(binary / program), "-D", str(data), *arguments]
+        subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    run("initdb", "--auth=trust", "--username=cape", "--encoding=UTF8", "--locale=C", "--no-sync")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=200"
+    run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", f"{options} -c fsync=off")
+    try:
+        yield Server(f"postgresql://cape@127.0.0.1:{port}")
+    finally:
+        run("pg_ctl", "stop", "-m", "immediate")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A throw-away PostgreSQL server. Without binaries its tests are skipped on a developer's machine, fail in CI."""
+    if binaries() is None:
+        reason = "no PostgreSQL server binaries (Debian: apt-get install postgresql)"
+        pytest.fail(reason) if IN_CI else pytest.skip(reason)
+    folder = Path(tempfile.mkdtemp(prefix="cape-postgresql-"))
+    try:
+        with running_postgresql(folder) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+ROOT_KEY = urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
+
+
+def settings_for(home: Path, url: str | None = None, **more: Any) -> Settings:
+    """Settings of a test: no throttling, for tests fail to authenticate all the time."""
+    given = {"home": home, "failures_per_minute": 100_000, "lock_seconds": 2} | more
+    return Settings(**given, db_url=SecretStr(url) if url else None, root_key=SecretStr(ROOT_KEY))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A database with an admin and the project `customers`, to be copied: making them again takes longer."""
+
+    place: str
+    admin: str
+    people: dict[str, str]
+
+
+def prepare(settings: Settings, place: str) -> Prepared:
+    deployment = Deployment(settings, initialise(settings, "admin@example.com", "Ada"))
+    deployment.clock.now = datetime.now(UTC)
+    project = deployment.project()
+    deployment.close()
+    return Prepared(place, deployment.admin, {name: getattr(project, name) for name in ROLES})
+
+
+@pytest.fixture(scope="session")
+def prepared_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    home = tmp_path_factory.mktemp("prepared")
+    return prepare(settings_for(home), str(home))
+
+
+@pytest.fixture(scope="session")
+def prepared_postgresql(postgresql: Server, tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    url = postgresql.database()
+    return prepare(settings_for(tmp_path_factory.mktemp("home"), url), url.rpartition("/")[2])
+
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database: every test that asks for one runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def prepared(kind: str, request: pytest.FixtureRequest) -> Prepared:
+    made: Prepared = request.getfixturevalue(f"prepared_{kind}")
+    return made
+
+
+@dataclass
+class Maker:
+    """Makes settings of deployments of their own, with an admin and the project `customers`; clears up after them."""
+
+    prepared: Prepared
+    folder: Path
+    server: Server | None
+    urls: list[str] = field(default_factory=list)
+    deployments: list[Deployment] = field(default_factory=list)
+
+    def settings(self, **more: Any) -> Settings:
+        home = self.folder / secrets.token_hex(4)
+        if self.server is None:
+            shutil.copytree(self.prepared.place, home)
+            return settings_for(home, **more)
+        self.urls.append(self.server.database(self.prepared.place))
+        return settings_for(home, self.urls[-1], **more)
+
+    def empty_settings(self) -> Settings:
+        """Settings of a database in which there is nothing, not even a schema."""
+        if self.server is not None:
+            self.urls.append(self.server.database())
+        return settings_for(self.folder / "empty", self.urls[-1] if self.server else None)
+
+    def deployment(self, **more: Any) -> Deployment:
+        deployment = Deployment(self.settings(**more), self.prepared.admin)
+        # Its tokens were made when the template was, by the clock of this machine.
+        deployment.clock.now = datetime.now(UTC)
+        self.deployments.append(deployment)
+        return deployment
+
+    def clear(self) -> None:
+        for deployment in self.deployments:
+            deployment.close()
+        for url in self.urls:
+            assert self.server is not None
+            self.server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def server(kind: str, request: pytest.FixtureRequest) -> Server | None:
+    """The PostgreSQL server, where the test runs on one."""
+    return request.getfixturevalue("postgresql") if kind == "postgresql" else None
+
+
+@pytest.fixture
+def maker(prepared: Prepared, server: Server | None, tmp_path: Path) -> Iterator[Maker]:
+    maker = Maker(prepared, tmp_path, server)
+    yield maker
+    maker.clear()
+
+
+@pytest.fixture
+def deployment(maker: Maker) -> Deployment:
+    return maker.deployment()
+
+
+@pytest.fixture
+def project(deployment: Deployment, prepared: Prepared) -> Project:
+    """The project `customers`, with one user of every role; the admin is its first owner."""
+    return Project(deployment, "customers", **prepared.people)
+
+
+@pytest.fixture(scope="module")
+def shared_deployment(
+    prepared: Prepared, server: Server | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
+    """One deployment for all tests of a module, which must not care for what the others leave there."""
+    maker = Maker(prepared, tmp_path_factory.mktemp("shared"), server)
+    yield maker.deployment()
+    maker.clear()
+
+
+@pytest.fixture(scope="module")
+def shared_project(shared_deployment: Deployment, prepared: Prepared) -> Project:
+    return Project(shared_deployment, "customers", **prepared.people)
+
+
+@pytest.fixture
+def policy_text() -> str:
+    """The policy that projects of these tests suggest."""
+    return POLICY
+
+
+Example = Callable[[Project], tuple[str, Any]]
+"""Makes what a route needs, and returns the path and body of a request that then succeeds."""
+
+
+def _suggestion(verb: str, **body: Any) -> Example:
+    def example(project: Project) -> tuple[str, Any]:
+        suggestion = project.suggest()
+        digest = {"digest": suggestion["digest"]} if verb in ("/approve", "/reject") else {}
+        return f"{project.path}/suggestions/{suggestion['id']}{verb}", (digest | body) or None
+
+    return example
+
+
+def _newcomer(project: Project) -> tuple[str, Any]:
+    name = f"new-{secrets.token_hex(4)}"
+    project.deployment.user(name)
+    project.join(name, "project-reader")
+    return f"{project.path}/contributors/{name}@example.com", None
+
+
+def _key(verb: str) -> Example:
+    def example(project: Project) -> tuple[str, Any]:
+        name = f"key-{secrets.token_hex(4)}"
+        project.deployment.done("POST", f"{project.path}/keys", project.owner, {"name": name})
+        return f"{project.path}/keys/{name}{verb}", None
+
+    return example
+
+
+def _new_job(project: Project) -> tuple[str, Any]:
+    job_id = secrets.token_hex(16)
+    return f"{project.path}/jobs/{job_id}", project.job(project.approved(_new_policy())["digest"], job_id)
+
+
+def _new_policy() -> str:
+    return POLICY.replace("email", f"column_{secrets.token_hex(4)}")
+
+
+def _job(verb: str, body: Any = None) -> Example:
+    def example(project: Project) -> tuple[str, Any]:
+        path, start = _new_job(project)
+        project.deployment.done("PUT", path, project.worker, start)
+        return path + verb, body
+
+    return example
+
+
+def _at(path: str) -> Example:
+    return lambda project: (path.replace("{label}", project.label), None)
+
+
+def _user(_project: Project) -> tuple[str, Any]:
+    return "/v1/users", {"email": f"{secrets.token_hex(4)}@example.com", "name": "Somebody"}
+
+
+def _new_project(_project: Project) -> tuple[str, Any]:
+    return "/v1/projects", {"name": f"p {secrets.token_hex(4)}"}
+
+
+def _new_key(project: Project) -> tuple[str, Any]:
+    return f"{project.path}/keys", {"name": f"k{secrets.token_hex(4)}", "bytes": 64}
+
+
+def _approved(path: str) -> Example:
+    return lambda project: (project.path + path.format(digest=project.approved(_new_policy())["digest"]), None)
+
+
+FINISH = {
+    "state": "succeeded",
+    "progress": {"rows_in": 10, "rows_out": 9},
+    "columns": [{"name": "email", "techniques": ["suppress-attribute"], "decision": "dropped", "values": 9}],
+    "finished_at": "2026-11-21T12:00:09Z",
+}
+
+_PROJECT = "/v1/projects/{label}"
+
+EXAMPLES: dict[tuple[str, str], Example] = {
+    ("GET", "/v1/health"): _at("/v1/health"),
+    ("GET", "/v1/version"): _at("/v1/version"),
+    ("GET", "/v1/signing-keys"): _at("/v1/signing-keys"),
+    ("GET", "/v1/openapi.json"): _at("/v1/openapi.json"),
+    ("GET", "/v1/me"): _at("/v1/me"),
+    ("POST", "/v1/users"): _user,
+    ("GET", "/v1/users"): _at("/v1/users"),
+    ("POST", "/v1/tokens"): lambda _project: ("/v1/tokens", {"description": "mine"}),
+    ("GET", "/v1/tokens"): _at("/v1/tokens"),
+    ("POST", "/v1/projects"): _new_project,
+    ("GET", "/v1/projects"): _at("/v1/projects"),
+    ("GET", _PROJECT): _at(_PROJECT),
+    ("PATCH", _PROJECT): lambda project: (project.path, {"description": secrets.token_hex(4)}),
+    ("GET", _PROJECT + "/contributors"): _at(_PROJECT + "/contributors"),
+    ("PUT", _PROJECT + "/contributors/{email}"): lambda project: (
+        _newcomer(project)[0],
+        {"role": "project-contributor"},
+    ),
+    ("DELETE", _PROJECT + "/contributors/{email}"): _newcomer,
+    ("POST", _PROJECT + "/suggestions"): lambda project: (
+        f"{project.path}/suggestions",
+        {"title": "one more", "policy": POLICY},
+    ),
+    ("GET", _PROJECT + "/suggestions"): _at(_PROJECT + "/suggestions"),
+    ("GET", _PROJECT + "/suggestions/{id}"): _suggestion(""),
+    ("POST", _PROJECT + "/suggestions/{id}/approve"): _suggestion("/approve"),
+    ("POST", _PROJECT + "/suggestions/{id}/reject"): _suggestion("/reject", comment="no"),
+    ("POST", _PROJECT + "/suggestions/{id}/comments"): _suggestion("/comments", text="hm"),
+    ("GET", _PROJECT + "/policy"): _approved("/policy"),
+    ("GET", _PROJECT + "/policies/{digest}"): _approved("/policies/{digest}"),
+    ("POST", _PROJECT + "/keys"): _new_key,
+    ("GET", _PROJECT + "/keys"): _at(_PROJECT + "/keys"),
+    ("POST", _PROJECT + "/keys/{name}/rotate"): _key("/rotate"),
+    ("GET", _PROJECT + "/keys/{name}/material"): _key("/material"),
+    ("PUT", _PROJECT + "/jobs/{job_id}"): _new_job,
+    ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _job("/heartbeat", {"rows_in": 5}),
+    ("POST", _PROJECT + "/jobs/{job_id}/finish"): _job("/finish", FINISH),
+    ("GET", _PROJECT + "/jobs"): _at(_PROJECT + "/jobs"),
+    ("GET", _PROJECT + "/jobs/{job_id}"): _job(""),
+    ("GET", "/v1/audit"): _at("/v1/audit"),
+}
+
+
+@pytest.fixture(scope="session")
+def examples() -> dict[tuple[str, str], Example]:
+    """A request that succeeds for every route; DELETE of a token, which is the caller's own, is apart."""
+    return EXAMPLES
+
+
+class _Thread(uvicorn.Server):
+    """A server in a thread of the test; signals stay with the test."""
+
+    def install_signal_handlers(self) -> None:
+        pass
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[FastAPI], str]]:
+    """Serve an app over real HTTP on a port of its own, and return its URL."""
+    running: list[tuple[_Thread, Thread]] = []
+
+    def start(app: FastAPI) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = _Thread(uvicorn.Config(app, log_level="warning"))
+        thread = Thread(target=server.run, args=([listener],))
+        thread.start()
+        running.append((server, thread))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for server, thread in running:
+        server.should_exit = True
+        thread.join()
+
+
+SERVE = """
+import sys, uvicorn
+from cape_airflow.coordinator.app import create_app
+uvicorn.run(create_app(), port=int(sys.argv[1]), log_level="warning")
+"""
+
+
+@dataclass
+class Process:
+    """A coordinator in a process of its own, which may be killed."""
+
+    settings: Settings
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        environment = os.environ | {"CAPE_HOME": str(self.settings.home), "CAPE_ROOT_KEY": ROOT_KEY}
+        if self.settings.db_url:
+            environment["CAPE_DB_URL"] = self.settings.db_url.get_secret_value()
+        self.process = subprocess.Popen([sys.executable, "-c", SERVE, str(self.port)], env=environment)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                if httpx.get(f"{self.url}/v1/health", timeout=5).is_success:
+                    return
+            except httpx.TransportError:
+                assert self.process.poll() is None, "the coordinator did not start"
+                time.sleep(0.02)
+        raise AssertionError("the coordinator does not answer")
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def served(maker: Maker) -> Iterator[Process]:
+    """A coordinator behind real HTTP in a process of its own."""
+    process = Process(maker.settings())
+    process.start()
+    yield process
+    process.kill()

@@ -1,0 +1,192 @@
+"""Generated from the permission table: routes x principals, foreign objects, and fields that nobody may fill."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+
+from cape_airflow.coordinator.api import ROUTERS
+from cape_airflow.coordinator.guard import GuardedRoute
+from cape_airflow.coordinator.permissions import PERMISSIONS, Audience, ProjectRole, Rule
+
+OWN_TOKEN = ("DELETE", "/v1/tokens/{id}")
+ROUTES = sorted(set(PERMISSIONS) - {OWN_TOKEN})
+UNKNOWN_TOKEN = "01M7YK8RV1ZMVF45BT8EQDY2VQ,AQ" + "A" * 32  # noqa: S105 - nobody's
+ROLE_OF = {
+    "owner": ProjectRole.OWNER,
+    "contributor": ProjectRole.CONTRIBUTOR,
+    "reader": ProjectRole.READER,
+    "worker": ProjectRole.WORKER,
+}
+
+
+def routes_of_the_app() -> set[tuple[str, str]]:
+    return {(method, route.path) for router in ROUTERS for route in router.routes for method in route.methods}
+
+
+@pytest.fixture(scope="module")
+def deployment(shared_deployment: Any) -> Any:
+    return shared_deployment
+
+
+@pytest.fixture(scope="module")
+def project(shared_project: Any) -> Any:
+    return shared_project
+
+
+@pytest.fixture(scope="module")
+def other(deployment: Any) -> Any:
+    return deployment.project("other")
+
+
+@pytest.fixture(scope="module")
+def outsider(deployment: Any) -> Any:
+    return deployment.user("outsider")
+
+
+@pytest.fixture(scope="module")
+def principals(deployment: Any, project: Any, other: Any) -> dict[str, str | None]:
+    """A token for everybody who may come along."""
+    revoked = deployment.token("customers-owner@example.com")
+    deployment.done("DELETE", f"/v1/tokens/{revoked.partition(',')[0]}", deployment.admin)
+    expired = deployment.token("customers-owner@example.com", expires_in_days=1)
+    deployment.clock.turn(days=2)
+    removed = deployment.user("removed")
+    deployment.join("customers", "removed", "project-owner")
+    deployment.done("DELETE", f"{project.path}/contributors/removed@example.com", deployment.admin)
+    return {
+        "nobody": None,
+        "malformed": "malformed",
+        "unknown": UNKNOWN_TOKEN,
+        "expired": expired,
+        "revoked": revoked,
+        "admin": deployment.user("second-admin", role="admin"),
+        "removed": removed,
+        "other project's owner": other.owner,
+        **{name: getattr(project, name) for name in ROLE_OF},
+    }
+
+
+def expected(rule: Rule, principal: str) -> tuple[int, ...]:
+    """What the table says: a success, or the one way to refuse."""
+    if rule.audience is Audience.ANYONE:
+        return (200,)
+    if principal in ("nobody", "malformed", "unknown", "expired", "revoked"):
+        return (401,)
+    if rule.audience is Audience.USER or (principal == "admin" and (rule.audience is Audience.ADMIN or rule.admin)):
+        return (200, 201, 204)
+    if rule.audience is Audience.ADMIN:
+        return (403,)
+    if principal not in ROLE_OF:
+        return (404,)
+    return (200, 201, 204) if ROLE_OF[principal] in rule.roles else (403,)
+
+
+def test_D6_every_route_has_a_row_and_every_row_a_route_and_an_example(examples: Any) -> None:
+    assert routes_of_the_app() == set(PERMISSIONS)
+    assert set(examples) == set(ROUTES)
+
+
+def test_D6_a_route_without_a_row_cannot_be_made() -> None:
+    router = APIRouter(route_class=GuardedRoute)
+    with pytest.raises(KeyError):
+        router.add_api_route("/v1/unheard-of", lambda: None)
+
+
+def test_D6_a_route_that_asks_nobody_cannot_be_smuggled_in() -> None:
+    assert {type(route) for router in ROUTERS for route in router.routes} == {GuardedRoute}
+
+
+def test_the_architecture_document_lists_the_routes_that_there_are(repository: Path) -> None:
+    text = (repository / "docs" / "architecture.md").read_text()
+    documented = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) ([^\s`]+)`", text)
+    assert len(documented) >= 30
+    for method, path in documented:
+        ending = path.removeprefix("...")
+        assert any(known == method and route.endswith(ending) for known, route in PERMISSIONS), (method, path)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: part)
+def test_D6_a_route_answers_every_principal_as_the_table_says(
+    method: str, path: str, principals: dict[str, str | None], project: Any, examples: Any
+) -> None:
+    rule = PERMISSIONS[method, path]
+    for principal, token in principals.items():
+        place, body = examples[method, path](project)
+        answer = project.deployment.ask(method, place, token, body)
+        assert answer.status_code in expected(rule, principal), (principal, answer.text)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: part)
+def test_D6_who_may_not_is_told_so_before_his_body_is_looked_at(
+    method: str, path: str, principals: dict[str, str | None], project: Any, examples: Any
+) -> None:
+    rule = PERMISSIONS[method, path]
+    place, body = examples[method, path](project)
+    if body is None or method == "GET":
+        return
+    for principal, token in principals.items():
+        if (status := expected(rule, principal))[0] < 400:
+            continue
+        for wrong in ({"json": {}}, {"content": b"{", "headers": {"Content-Type": "application/json"}}):
+            assert project.deployment.ask(method, place, token, **wrong).status_code in status, principal
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if "{label}" in route[1]], ids=lambda part: part)
+def test_D6_a_foreign_project_looks_like_a_missing_one(
+    method: str, path: str, deployment: Any, outsider: str, project: Any, examples: Any
+) -> None:
+    place, body = examples[method, path](project)
+    foreign = deployment.ask(method, place, outsider, body)
+    missing = deployment.ask(method, place.replace("/customers", "/nowhere"), outsider, body)
+    assert foreign.status_code == missing.status_code == 404
+    assert without_id(foreign) == without_id(missing)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [route for route in ROUTES if re.search(r"\{(id|digest|name|job_id)\}", route[1]) and route[0] != "PUT"], ids=str
+)
+def test_D7_an_id_of_another_project_looks_like_a_missing_one(
+    method: str, path: str, deployment: Any, project: Any, other: Any, examples: Any
+) -> None:
+    theirs, body = examples[method, path](other)
+    caller = project.worker if ProjectRole.WORKER in PERMISSIONS[method, path].roles else project.owner
+    foreign = deployment.ask(method, theirs.replace("/other", "/customers"), caller, body)
+    nowhere = re.sub(r"\{(?!label)\w+\}", "0" * 26, path).replace("{label}", "customers")
+    assert foreign.status_code == 404
+    assert without_id(foreign) == without_id(deployment.ask(method, nowhere, caller, body))
+
+
+@pytest.mark.parametrize("field", ["role", "project_id", "approved_by", "created_at", "user_id", "time", "state", "seq"])
+def test_D8_L3_fields_that_the_server_fills_are_refused(field: str, project: Any, examples: Any) -> None:
+    for (method, path), example in sorted(examples.items()):
+        place, body = example(project)
+        if body is None or field in body:
+            continue
+        rule = PERMISSIONS[method, path]
+        worker = ProjectRole.WORKER in rule.roles
+        caller = project.worker if worker else project.deployment.admin
+        taken = path == "/v1/users" and field == "role"
+        answer = project.deployment.ask(method, place, caller, body | {field: "admin"})
+        assert answer.status_code == (201 if taken else 422), (path, answer.text)
+
+
+def test_one_revokes_ones_own_token_and_an_admin_any(deployment: Any) -> None:
+    first, second = (deployment.user(name) for name in ("first", "second"))
+
+    def revoke(of: str, token: str) -> int:
+        return int(deployment.ask("DELETE", f"/v1/tokens/{of.partition(',')[0]}", token).status_code)
+
+    assert revoke(second, first) == 404
+    assert revoke(first, first) == 200
+    assert deployment.ask("GET", "/v1/me", first).status_code == 401
+    assert revoke(second, deployment.admin) == 200
+    assert deployment.ask("GET", "/v1/me", second).status_code == 401
+
+
+def without_id(answer: Any) -> dict[str, Any]:
+    return {name: value for name, value in answer.json().items() if name != "request_id"}
