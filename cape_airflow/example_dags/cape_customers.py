@@ -21,7 +21,7 @@ with DAG(
         "source": Param("/data/customers.csv", type="string", description="Path or URL of the input."),
         "target": Param("/data/deidentified.parquet", type="string", description="Path or URL of the output."),
     },
-):
+) as dag:
     approved = CapePolicyApprovalSensor(
         task_id="approved",
         project="{{ params.project }}",

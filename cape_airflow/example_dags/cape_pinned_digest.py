@@ -20,7 +20,7 @@ with DAG(
         "source": Param("/data/customers.csv", type="string"),
         "target": Param("/data/deidentified.parquet", type="string"),
     },
-):
+) as dag:
     CapeTransformOperator(
         task_id="deidentify",
         project="{{ params.project }}",

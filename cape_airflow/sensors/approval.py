@@ -31,7 +31,7 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         suggestion_id: the suggestion to wait for (templated); None for any approved policy of the project.
         cape_conn_id: connection of type `cape`.
         deferrable: wait in the triggerer, without a worker slot; it asks once before it does.
-        poke_interval: seconds between two questions. In the triggerer, the first comes after 10 seconds at least.
+        poke_interval: seconds between two questions; in the triggerer, the first comes after ten.
         timeout: seconds, or a timedelta, after which the task fails, and is not tried again.
     """
 

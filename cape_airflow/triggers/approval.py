@@ -32,7 +32,7 @@ class CapePolicyApprovalTrigger(BaseTrigger):
         project: label.
         suggestion_id: the suggestion to wait for; None for any approved policy of the project.
         cape_conn_id: connection of type `cape`.
-        poke_interval: seconds between two questions.
+        poke_interval: seconds between two questions; the first comes after `SETTLING_SECONDS`.
     """
 
     def __init__(self, *, project: str, suggestion_id: str | None, cape_conn_id: str, poke_interval: float) -> None:
@@ -67,7 +67,7 @@ class CapePolicyApprovalTrigger(BaseTrigger):
         from cape_airflow.hooks.decision import decision
 
         question = decision(self.project, self.suggestion_id)
-        pause = max(self.poke_interval, SETTLING_SECONDS)
+        pause = SETTLING_SECONDS
         while True:
             await asyncio.sleep(pause)
             try:

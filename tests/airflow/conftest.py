@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -54,7 +53,7 @@ class RealAirflow:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the processes are told; 127.0.0.1 only, no login, one worker, short intervals."""
+        """What the processes are told; 127.0.0.1 only, no login, short intervals."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "CAPE_"))}
         return ours | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -62,7 +61,7 @@ class RealAirflow:
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
-            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__WORKERS": "2",
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -138,11 +137,6 @@ class RealAirflow:
     def add_dag(self, file: Path) -> None:
         """Put a DAG file among the others."""
         shutil.copy(file, self.dags / file.name)
-
-    def add_connection(self, conn_id: str, **fields: Any) -> None:
-        """Store a connection in the metadata database."""
-        extra = json.dumps(fields.pop("extra", {}))
-        self.rest("POST", "/connections", {"connection_id": conn_id, "extra": extra, **fields})
 
     def run(self, dag_id: str, **conf: Any) -> str:
         """Start a run of a DAG as soon as it is parsed, and return its id."""
