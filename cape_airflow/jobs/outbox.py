@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from cape_airflow.keys.private_file import write_private
 
 _TOKEN_TO_BLAME = (401, 403)
 _REFUSED = "refused"
+_NAME = re.compile(r"([0-9]{20})-([0-9a-f]{32})\.json")
 
 
 class Courier(Protocol):
@@ -136,7 +138,7 @@ class Outbox:
 
     def _keep(self, report: Report) -> Path:
         """Write the report under a name that sorts after all that lie there, whatever the clock says."""
-        latest = max((int(path.name.split("-")[0]) for path in waiting(self._folder)), default=0)
+        latest = max((int(path.name[:20]) for path in waiting(self._folder)), default=0)
         moment = max(time.time_ns(), latest + 1)
         path = self._folder / f"{moment:020d}-{report.job_id}.json"
         write_private(path, report.model_dump_json().encode())
@@ -194,8 +196,9 @@ class _Round:
 
 def waiting(folder: Path) -> list[Path]:
     """Return the reports that wait in a coordinator's folder, or in those of all coordinators, oldest first."""
-    found = [*folder.glob("[0-9]*.json"), *folder.glob("*/[0-9]*.json")]
-    return sorted((path for path in found if path.parent.name != _REFUSED), key=lambda path: path.name)
+    found = [*folder.glob("*.json"), *folder.glob("*/*.json")]
+    named = (path for path in found if _NAME.fullmatch(path.name) and path.parent.name != _REFUSED)
+    return sorted(named, key=lambda path: path.name)
 
 
 def refused(folder: Path) -> list[Path]:
@@ -219,7 +222,7 @@ def _final(error: CapeError) -> bool:
 
 
 def _job(path: Path) -> str:
-    return path.stem.split("-")[1]
+    return path.stem[21:]
 
 
 @contextmanager

@@ -159,6 +159,18 @@ def test_a_file_that_is_no_report_is_put_aside(outbox, coordinator, tmp_path):
     assert refused(tmp_path)[0].read_text() == "{"
 
 
+def test_other_files_in_the_folder_are_left_alone(outbox, coordinator, tmp_path):
+    coordinator.trouble = DOWN
+    outbox.start_job("crm", start())
+    (path,) = waiting(tmp_path)
+    others = [path.with_name(name) for name in ("1.json", "notes.json", f".{path.name}.0123", "0-x.json")]
+    for other in others:
+        other.write_text("not ours")
+    coordinator.trouble = None
+    assert outbox.flush().delivered == 1
+    assert all(other.read_text() == "not ours" for other in others)
+
+
 def test_reports_are_private_and_name_their_coordinator_but_hold_no_token(outbox, coordinator, tmp_path):
     coordinator.trouble = DOWN
     outbox.start_job("crm", start())
