@@ -17,6 +17,7 @@ from cape_airflow.datasets.formats import Format, Writer, format_by_name, format
 from cape_airflow.datasets.listing import MANIFEST
 from cape_airflow.datasets.location import Location, locate
 from cape_airflow.datasets.objects import Objects
+from cape_airflow.datasets.rows import compact
 from cape_airflow.datasets.source import Source
 from cape_airflow.datasets.staging import LocalFile, LocalFolder, Staging
 from cape_airflow.errors import DatasetError
@@ -85,8 +86,10 @@ class Sink:
         """Take the next rows.
 
         Raises:
-            DatasetError: they cannot be written, e.g. for want of space.
+            DatasetError: they cannot be written, e.g. for want of space, or are not of the schema.
         """
+        if batch.schema != self._schema:  # Arrow would cast in silence
+            raise DatasetError(f"cannot {self._task}: a batch is of another schema than the output was opened with")
         self._pending.append(pa.RecordBatch.from_arrays(batch.columns, schema=self._schema))
         self._pending_rows += batch.num_rows
         self._pending_bytes += batch.nbytes
@@ -154,7 +157,7 @@ class Sink:
             part = self._next_part()
         rows = int(min(GROUP_ROWS, self._rows_per_file - part.rows))
         table = pa.Table.from_batches(self._pending, self._schema)
-        group = attempt(table.slice(0, rows).combine_chunks, self._task)
+        group = attempt(lambda: _compacted(table.slice(0, rows)), self._task)
         attempt(lambda: part.write(group), self._task)
         self._pending = table.slice(rows).to_batches()
         self._pending_rows = max(table.num_rows - rows, 0)
@@ -178,6 +181,10 @@ class Sink:
         file = attempt(lambda: self._staging.create(MANIFEST), self._task)
         attempt(lambda: file.write(text.encode()), self._task)
         attempt(lambda: self._staging.seal(file), self._task)
+
+
+def _compacted(table: pa.Table) -> pa.Table:
+    return pa.Table.from_arrays([compact(column) for column in table.columns], schema=table.schema)
 
 
 class _Part:

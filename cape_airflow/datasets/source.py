@@ -75,6 +75,7 @@ class Source:
         for number, file in enumerate(self._files):
             for batch in self._read(file, stored or self._columns.names[:1], batch_rows):
                 constants = self._partitions.columns(number, placed, batch.num_rows)
+                _check_types(batch.schema, self._columns, file.location.name)
                 by_name = dict(zip([*stored, *placed], [*batch.select(stored).columns, *constants], strict=True))
                 yield pa.RecordBatch.from_arrays([by_name[name] for name in names], schema=wanted)
 
@@ -189,6 +190,12 @@ def open_source(
     if len(names) > 1:
         raise DatasetError(f"{location.name} holds files of several formats ({', '.join(sorted(names))}); give a glob")
     return Source(location, url, files, format_by_name(names.pop(), options))
+
+
+def _check_types(batch: pa.Schema, columns: pa.Schema, name: str) -> None:
+    for field in batch:
+        if field.type != columns.field(field.name).type:  # Arrow would cast it in silence
+            raise DatasetError(f"{name}: column `{field.name}` came as {field.type}; give its type in column_types")
 
 
 def _difference(schema: pa.Schema, first: pa.Schema) -> str:

@@ -10,6 +10,7 @@ from threading import Lock
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cape_airflow.datasets.rows import choose, compact
 from cape_airflow.errors import CapeError, DataError, KeyUnavailable, SchemaMismatch, did_you_mean
 from cape_airflow.jobs import ColumnCounts
 from cape_airflow.keys import KeyRing
@@ -84,8 +85,11 @@ class BoundPlan:
 
     def _output(self, rows: Rows) -> pa.RecordBatch:
         columns = [rows.batch.column(name) for name in self.plan.output_schema.names]
+        for wanted, column in zip(self.plan.output_schema, columns, strict=True):
+            if column.type != wanted.type:  # Arrow would cast it in silence
+                raise DataError(f"column `{wanted.name}` came out as {column.type}, and not as {wanted.type}")
         if rows.survivors is not None:
-            columns = [_only_used(column) for column in columns]
+            columns = [compact(column) for column in columns]
         return pa.RecordBatch.from_arrays(columns, schema=self.plan.output_schema)
 
     def _count(self, rows: Rows, output: pa.RecordBatch) -> None:
@@ -164,8 +168,9 @@ def _suppress_records(step: SuppressRecords, rows: Rows) -> None:
         rows.survivors = pc.indices_nonzero(keep).cast(pa.int64())
     else:
         rows.survivors = rows.survivors.filter(keep)
-    rows.batch = rows.batch.filter(keep)
-    rows.inputs = {name: column.filter(keep) for name, column in rows.inputs.items()}
+    columns = [choose(column, keep) for column in rows.batch.columns]
+    rows.batch = pa.RecordBatch.from_arrays(columns, schema=rows.batch.schema)
+    rows.inputs = {name: choose(column, keep) for name, column in rows.inputs.items()}
 
 
 def _suppress_attributes(step: SuppressAttributes, rows: Rows) -> None:
@@ -196,13 +201,3 @@ def _attempt(action: Callable[[], pa.Array], rule: str, place: str) -> pa.Array:
         failure = DataError(f"{rule}: {place} failed ({kind}); the message is not shown, since it may hold values")
     # Outside of the handler: raised inside, the error would carry the first one as its context.
     raise failure
-
-
-def _only_used(column: pa.Array) -> pa.Array:
-    """Return a dictionary column without the values of rows that are gone: writers would store them."""
-    if not pa.types.is_dictionary(column.type):
-        return column
-    used = column.indices.unique().drop_null()
-    used = used.take(pc.sort_indices(used))  # an ordered dictionary keeps its order
-    indices = pc.index_in(column.indices, value_set=used).cast(column.type.index_type)
-    return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(used), ordered=column.type.ordered)

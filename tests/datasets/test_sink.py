@@ -159,6 +159,13 @@ def test_a_source_is_not_written_over(tmp_path: Path, write, refused) -> None:
     open_sink(str(tmp_path / "out.parquet"), job_id="a").check_source(source)
 
 
+def test_batches_of_another_schema_are_not_cast(tmp_path: Path, refused) -> None:
+    with open_sink(str(tmp_path / "out.csv"), job_id="a") as out:
+        out.open(pa.schema([("a", pa.string())]))
+        with refused("a batch is of another schema"):
+            out.write(pa.record_batch({"a": [1]}))
+
+
 class _Stuck(LocalFile):
     def discard(self) -> None:
         super().discard()

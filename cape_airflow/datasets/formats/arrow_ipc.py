@@ -49,10 +49,8 @@ class _IpcWriter(Writer):
         self._dictionaries: dict[int, pa.Array] = {}
 
     def write(self, table: pa.Table) -> None:
-        batch = table.combine_chunks().to_batches()[0] if table.num_rows else None
-        if batch is not None:
-            columns = [self._grown(position, column) for position, column in enumerate(batch.columns)]
-            self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=table.schema))
+        columns = [self._grown(position, column.chunk(0)) for position, column in enumerate(table.columns)]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=table.schema))
 
     def _grown(self, position: int, column: pa.Array) -> pa.Array:
         if not pa.types.is_dictionary(column.type):
