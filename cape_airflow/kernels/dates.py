@@ -47,6 +47,6 @@ def floor(array: pa.Array, unit: str) -> pa.Array:
     floored = pc.assume_timezone(start, zone, ambiguous="earliest", nonexistent="latest") if zone else start
     # Near the ends of the type Arrow wraps round without a word: a step of centuries, where none is above a year.
     stages = np.stack([to_numpy(stage).astype(np.float64) for stage in (array, local, start, floored)])
-    wrapped = (np.abs(np.diff(stages, axis=0)) > ticks(array.type, _LONGER_THAN_A_YEAR)).any(axis=0)
+    wrapped = np.any(np.abs(np.diff(stages, axis=0)) > ticks(array.type, _LONGER_THAN_A_YEAR), axis=0)
     refuse_where(wrapped, array, f"no start of the {unit} within {array.type}; use a coarser timestamp unit")
     return floored

@@ -27,7 +27,7 @@ def seeded_words(seed: int) -> Words:
 
 
 def integers(words: Words, count: int, low: int, high: int) -> npt.NDArray[np.int64]:
-    """Return uniform integers from `low` to `high`, both included, without bias; at most 2^63 of them."""
+    """Return uniform integers from `low` to `high`, both included, without bias."""
     span = high - low + 1
     fair = np.uint64(2**64 - 1 - 2**64 % span)  # the last word of the last whole run of `span` words
     kept = np.empty(0, np.uint64)

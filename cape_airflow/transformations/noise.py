@@ -64,7 +64,7 @@ class AddNoise(Randomized):
                 raise ValueError(f"{self.distribution} noise needs `scale`, and neither `min` nor `max`")
         elif not bounded or scaled:
             raise ValueError("uniform noise needs `min` and `max`, and no `scale`")
-        elif (self.min or 0) >= (self.max or 0):
+        elif not 0 < (self.max or 0) - (self.min or 0) < math.inf:
             raise ValueError("`min` is less than `max`")
         return self
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,7 +13,7 @@ import pyarrow as pa
 from pydantic import model_validator
 
 from cape_airflow.errors import DatasetError, SchemaMismatch
-from cape_airflow.kernels import dates
+from cape_airflow.kernels import dates, noise
 from cape_airflow.kernels.numbers import add_clipped, from_numpy, refuse_where, to_numpy
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel
 from cape_airflow.transformations.parameters import Frequencies, Frequency, Integers
@@ -21,6 +23,9 @@ from cape_airflow.transformations.values import Elementwise
 # Cape knew no calendar here: a year is 365 days and a month 30.
 _SECONDS = {"year": 365 * 86_400, "month": 30 * 86_400, **dates.SECONDS}
 _BLOCK = 1 << 16  # draws at a time when a stream is skipped
+
+Draw = Callable[[int], npt.NDArray[np.int64]]
+"""Gives the next so many numbers of units."""
 
 
 class DateTruncation(Elementwise):
@@ -113,8 +118,8 @@ class DatePerturbation(Randomized):
 
         def perturb(array: pa.Array) -> pa.Array:
             seconds = np.zeros(len(array), np.int64)
-            for unit, low, high, stream in zip(self.frequency, self.min, self.max, streams, strict=True):
-                seconds += stream.integers(low, high, len(array)) * _SECONDS[unit]
+            for unit, draw in zip(self.frequency, streams, strict=True):
+                seconds += draw(len(array)) * _SECONDS[unit]
             values = to_numpy(array)
             moved, outside = add_clipped(values, _in_ticks(seconds, array.type), values.dtype)
             refuse_where(outside, array, f"moved out of the range of {array.type}; use a coarser timestamp unit")
@@ -122,21 +127,26 @@ class DatePerturbation(Randomized):
 
         return perturb
 
-    def _streams(self, row_count: int | None) -> list[np.random.Generator]:
-        """Return a generator per frequency; seeded ones stand where Cape's single one stood when it came to them."""
+    def _streams(self, row_count: int | None) -> list[Draw]:
+        """Return how each frequency draws; seeded, from where Cape's one generator stood when it came to it."""
+        bounds = list(zip(self.min, self.max, strict=True))
         if self.seed is None:
-            return [np.random.default_rng() for _ in self.frequency]
+            return [partial(noise.integers, noise.system_words, low=low, high=high - 1) for low, high in bounds]
         if self.needs_row_count and row_count is None:
             raise DatasetError(
                 f"`{self.type}` with a seed and several frequencies needs the number of rows before the first one; "
                 "read from a source that knows it, or split the frequencies into several transformations"
             )
-        generator, streams = np.random.default_rng(self.seed), []
-        for low, high in zip(self.min, self.max, strict=True):
-            streams.append(deepcopy(generator))
+        generator, streams = np.random.default_rng(self.seed), list[Draw]()
+        for low, high in bounds:
+            streams.append(_draw_from(deepcopy(generator), low, high))
             for start in range(0, row_count or 0, _BLOCK):
                 generator.integers(low, high, min(_BLOCK, (row_count or 0) - start))
         return streams
+
+
+def _draw_from(generator: np.random.Generator, low: int, high: int) -> Draw:
+    return lambda count: generator.integers(low, high, count)
 
 
 def _in_ticks(seconds: npt.NDArray[np.int64], column_type: pa.DataType) -> npt.NDArray[np.int64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
@@ -9,6 +11,7 @@ import pyarrow as pa
 from pydantic import model_validator
 
 from cape_airflow.errors import SchemaMismatch
+from cape_airflow.kernels import noise
 from cape_airflow.kernels.numbers import (
     Numbers,
     add_clipped,
@@ -86,7 +89,7 @@ class NumericPerturbation(Randomized):
         if self.min > self.max:
             raise ValueError("`min` is not above `max`")
         limits = np.finfo(self._noise) if self._noise.kind == "f" else np.iinfo(self._noise)
-        if self.min < limits.min or self.max > limits.max:
+        if self.min < limits.min or self.max > limits.max or math.isinf(self.max - self.min):
             raise ValueError(f"`min` and `max` fit the `dtype` {self.dtype}")
         return self
 
@@ -97,28 +100,33 @@ class NumericPerturbation(Randomized):
         return pa.from_numpy_dtype(np.result_type(input_type.to_pandas_dtype(), self._noise))
 
     def value_kernel(self, binding: Binding) -> Kernel:
-        """Return a kernel with its own generator, which goes on from batch to batch."""
-        generator = np.random.default_rng(self.seed)
+        """Return a kernel with its own stream of draws, which goes on from batch to batch."""
+        draws = self._draws()
 
         def perturb(array: pa.Array) -> pa.Array:
-            noise = generator.uniform(self.min, self.max, len(array)).astype(self._noise)
-            total, outside = _add(to_numpy(array), noise)
+            total, outside = _add(to_numpy(array), draws(len(array)).astype(self._noise))
             output_type = pa.from_numpy_dtype(total.dtype)
             refuse_where(outside, array, f"out of the range of {output_type} with their noise; choose a wider `dtype`")
             return from_numpy(total, array, output_type)
 
         return perturb
 
+    def _draws(self) -> Callable[[int], noise.Floats]:
+        if self.seed is None:
+            return lambda count: noise.uniform(noise.system_words, count, self.min, self.max)
+        generator = np.random.default_rng(self.seed)
+        return lambda count: generator.uniform(self.min, self.max, count)
+
     @property
     def _noise(self) -> np.dtype[Any]:
         return np.dtype(cast("type[Any]", DTYPES[self.dtype].to_pandas_dtype()))
 
 
-def _add(values: Numbers, noise: Numbers) -> tuple[Numbers, Numbers]:
+def _add(values: Numbers, drawn: Numbers) -> tuple[Numbers, Numbers]:
     """Return the sums in numpy's type for them, and where they are out of its range."""
-    kind = np.result_type(values, noise)
+    kind = np.result_type(values, drawn)
     if kind.kind != "f":
-        return add_clipped(values, noise.astype(np.int64), kind)
+        return add_clipped(values, drawn.astype(np.int64), kind)
     with np.errstate(over="ignore"):
-        total = values + noise
+        total = values + drawn
     return total, np.isfinite(values) & ~np.isfinite(total)
