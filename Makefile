@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 .PHONY: help demo test quick integration lint format docs clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' Makefile
 
 $(READY): pyproject.toml uv.lock scripts/prepare.py
 	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is needed and was not found; try: make PYTHON=/path/to/python" >&2; exit 1; }
@@ -39,7 +39,9 @@ format: $(READY)  ## put code and imports into shape
 	$(BIN)/ruff format
 
 docs: $(READY)  ## write the generated pages of docs/ anew
-	$(BIN)/python -m cape_airflow.transformations.reference > docs/transformations.md
+	$(BIN)/python -m cape_airflow.transformations.reference > docs/.transformations.md
+	mv docs/.transformations.md docs/transformations.md
+	$(BIN)/python tests/test_errors_page.py
 
 clean:  ## remove what make made
 	rm -rf .venv .uv .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
