@@ -65,7 +65,8 @@ def main() -> int:
             install_with_pip()
     except subprocess.CalledProcessError as error:
         command = " ".join(str(word) for word in error.cmd)
-        sys.stderr.write(f"could not prepare .venv: `{command}` failed (on Debian, python3-venv is needed)\n")
+        hint = "; on Debian: apt-get install python3-venv" if "ensurepip" in command else ""
+        sys.stderr.write(f"could not prepare .venv: `{command}` failed, see above{hint}\n")
         return 1
     return 0
 
