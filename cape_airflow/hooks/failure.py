@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from traceback import extract_tb
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
-
 from cape_airflow.errors import CapeError, CoordinatorUnavailable, DatasetError
+from cape_airflow.hooks.compat import AirflowException, AirflowFailException
 
 # A coordinator or a storage that is down comes back. All else stays wrong until somebody mends it.
 _PASSING = (CoordinatorUnavailable, DatasetError)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException
 
 from cape_airflow.errors import CapeError, NotApproved, PolicyError
 from cape_airflow.hooks.cape import CapeHook
+from cape_airflow.hooks.compat import AirflowException
 from cape_airflow.hooks.failure import task_failure, unexpected
 from cape_airflow.links.job import CapeJobLink
 from cape_airflow.operators.storage import filesystem_of, refuse_credentials

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout
 
 from cape_airflow.errors import CapeError, CoordinatorUnavailable
 from cape_airflow.hooks.cape import CapeHook
+from cape_airflow.hooks.compat import AirflowFailException, AirflowSensorTimeout
 from cape_airflow.hooks.failure import task_failure
 from cape_airflow.triggers.approval import CapePolicyApprovalTrigger
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import traceback
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from cape_airflow import errors
+from cape_airflow.hooks.compat import AirflowException, AirflowFailException
 from cape_airflow.hooks.failure import task_failure, unexpected
 
 

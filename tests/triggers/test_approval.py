@@ -4,10 +4,10 @@ import asyncio
 import json
 import time
 from itertools import accumulate
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
-from airflow.sdk._shared.module_loading import import_string
 
 from cape_airflow.triggers import approval
 from cape_airflow.triggers.approval import CapePolicyApprovalTrigger, longer
@@ -70,7 +70,7 @@ def test_what_airflow_stores_of_it_rebuilds_it_and_holds_no_secret(people: Peopl
     path, arguments = _trigger(project, suggestion_id="01H").serialize()
     stored = json.dumps(arguments)
     assert people.worker_token not in stored
-    assert import_string(path)(**json.loads(stored)).serialize() == (path, arguments)
+    assert resolve_name(path)(**json.loads(stored)).serialize() == (path, arguments)
 
 
 def test_a_refusal_ends_the_wait_with_a_code_and_no_text(people: People) -> None:
