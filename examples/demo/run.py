@@ -15,6 +15,7 @@ from rich.console import Console
 from cape_airflow.client import CoordinatorClient
 from cape_airflow.client.results import Job, Suggestion
 from cape_airflow.errors import CapeError, CoordinatorRefused
+from cape_airflow.keys import Secret
 from evidence import before_and_after, leaks
 from local_airflow import USER, AirflowFailed, LocalAirflow
 from people import MAIL_DOMAIN, write_customers
@@ -51,6 +52,7 @@ class People:
 
     engineer: CoordinatorClient
     officer: CoordinatorClient
+    officer_token: Secret
 
 
 def main() -> int:
@@ -63,9 +65,9 @@ def main() -> int:
     try:
         make_input(story)
         with airflow:
-            run_job(story, airflow)
+            people = run_job(story, airflow)
             if keep:
-                stay(story, airflow)
+                stay(story, airflow, people)
     except KeyboardInterrupt:
         story.tell("stopped; nothing is left running")
         return 130
@@ -85,7 +87,7 @@ def make_input(story: Story) -> None:
     story.tell(f"invented {ROWS:,} customers: {_shown(SOURCE)} ({SOURCE.stat().st_size / 1e6:.0f} MB)")
 
 
-def run_job(story: Story, airflow: LocalAirflow) -> None:
+def run_job(story: Story, airflow: LocalAirflow) -> People:
     """Suggest, wait, approve, transform, and look at what came out."""
     story.tell(f"Airflow is up at {airflow.url}; the coordinator runs inside its API server")
     people = set_up_project(story, airflow)
@@ -97,6 +99,7 @@ def run_job(story: Story, airflow: LocalAirflow) -> None:
     [job] = people.officer.jobs(PROJECT)
     report(story, airflow, run_id, job)
     check(story, airflow)
+    return people
 
 
 def set_up_project(story: Story, airflow: LocalAirflow) -> People:
@@ -117,7 +120,8 @@ def set_up_project(story: Story, airflow: LocalAirflow) -> People:
     admin.create_key(PROJECT, "national-id", 64)
     connect(airflow, tokens["airflow"].reveal().decode())
     story.tell("the project `customers` has an engineer, a privacy officer, a worker and two keys")
-    return People(*(CoordinatorClient(airflow.coordinator_url, tokens[name]) for name in ("engineer", "officer")))
+    engineer, officer = (CoordinatorClient(airflow.coordinator_url, tokens[name]) for name in ("engineer", "officer"))
+    return People(engineer, officer, tokens["officer"])
 
 
 def connect(airflow: LocalAirflow, token: str) -> None:
@@ -187,11 +191,16 @@ def check(story: Story, airflow: LocalAirflow) -> None:
     story.tell(f"no customer's name or @{MAIL_DOMAIN} address in the output, no address in any log or database")
 
 
-def stay(story: Story, airflow: LocalAirflow) -> None:
+def stay(story: Story, airflow: LocalAirflow, people: People) -> None:
     """Keep everything running until Ctrl-C."""
     story.tell(f"log in at {airflow.url} as {USER} with the password {airflow.password}")
+    officer = f"CAPE_URL={airflow.coordinator_url} CAPE_TOKEN={people.officer_token.reveal().decode()}"
+    story.tell(f"look around as the privacy officer:\n{officer} .venv/bin/cape jobs list {PROJECT}")
     story.tell("press Ctrl-C to stop everything")
-    signal.pause()
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        story.tell("stopping")
 
 
 def _dag_is_known(airflow: LocalAirflow) -> bool:
