@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
     )
     app.state.coordinator = coordinator
     app.state.gate = Gate(settings.concurrency, settings.queue_seconds)

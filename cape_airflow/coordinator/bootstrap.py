@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import uvicorn
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -33,7 +35,7 @@ def initialise(settings: Settings, email: str, name: str) -> str:
     """
     coordinator = start(settings, system_clock)
     now = coordinator.clock()
-    with exclusive(coordinator.store) as connection, Session(connection) as session:
+    with closing(coordinator.store), exclusive(coordinator.store) as connection, Session(connection) as session:
         if session.scalar(select(func.count()).select_from(User)):
             raise CoordinatorError("there are users already; an admin makes new users and tokens")
         user = new_user(email.lower(), name, Role.ADMIN, now)
@@ -44,13 +46,12 @@ def initialise(settings: Settings, email: str, name: str) -> str:
                 AuditRow(time=now, event=event.value, target_type=kind, target_id=target, target_label=user.email)
             )
         session.flush()
-    coordinator.store.close()
     return token.write()
 
 
 def migrate(settings: Settings) -> None:
     """Bring the database to this version's schema, making it where there is none."""
-    start(settings, system_clock).store.close()
+    start(settings, system_clock)
 
 
 def serve(settings: Settings, host: str, port: int) -> None:

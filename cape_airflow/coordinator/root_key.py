@@ -47,7 +47,7 @@ class RootKey:
         """
         nonce, ciphertext = wrapped[1 : 1 + _NONCE_BYTES], wrapped[1 + _NONCE_BYTES :]
         try:
-            if wrapped[:1] != _VERSION:
+            if wrapped[:1] != _VERSION or len(nonce) != _NONCE_BYTES:
                 raise InvalidTag
             return Secret(self._cipher.decrypt(nonce, ciphertext, _associated(place)))
         except InvalidTag:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.call import Coordinator
@@ -22,7 +24,7 @@ def start(settings: Settings, clock: Clock) -> Coordinator:
         CoordinatorError: the database is of a newer version.
     """
     store = Store(settings)
-    with exclusive(store) as connection:
+    with closing(store), exclusive(store) as connection:  # a server that forks now takes no open connection with it
         upgrade(connection)
         with Session(connection) as session:
             keys = list(signing_keys(session))
@@ -32,5 +34,4 @@ def start(settings: Settings, clock: Clock) -> Coordinator:
                 session.add_all(keys)
                 session.flush()
             signer = Signer(keys, root_key)
-    store.close()  # a server that forks now takes no open connection with it
     return Coordinator(settings, store, root_key, signer, clock, Throttle(settings.failures_per_minute))

@@ -169,9 +169,10 @@ class Project:
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL server."""
+    """A PostgreSQL server; `control` runs pg_ctl on it."""
 
     address: str
+    control: Callable[..., None]
 
     def database(self, template: str = "template0") -> str:
         """Make a database, and return its URL."""
@@ -185,7 +186,7 @@ class Server:
             connection.execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -199,40 +200,61 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def running_postgresql(folder: Path) -> Iterator[Server]:
+def running_postgresql(folder: Path, *, durable: bool = False) -> Iterator[Server]:
     binary = binaries()
     assert binary is not None
     # The server refuses to run as root.
     drop = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if drop:
         shutil.chown(folder, "postgres")
-    data, port = folder / "data", free_port()
+    data, port = folder / "data", _free_port()
 
     def run(program: str, *arguments: str) -> None:
         command = [*drop, str(binary / program), "-D", str(data), *arguments]
         subprocess.run(command, cwd=folder, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     run("initdb", "--auth=trust", "--username=cape", "--encoding=UTF8", "--locale=C", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c max_connections=200"
-    run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", f"{options} -c fsync=off")
+
+    def control(verb: str, *arguments: str) -> None:
+        log = ["-l", str(folder / "log")] if verb == "start" else []
+        run("pg_ctl", verb, "-w", *log, *arguments)
+
+    options = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "max_connections": 200}
+    with (data / "postgresql.conf").open("a") as file:
+        file.writelines(f"{name} = '{value}'\n" for name, value in (options | {"fsync": durable}).items())
+    control("start")
     try:
-        yield Server(f"postgresql://cape@127.0.0.1:{port}")
+        yield Server(f"postgresql://cape@127.0.0.1:{port}", control)
     finally:
-        run("pg_ctl", "stop", "-m", "immediate")
+        control("stop", "-m", "immediate")
 
 
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Server]:
-    """A throw-away PostgreSQL server. Without binaries its tests are skipped on a developer's machine, fail in CI."""
+@contextmanager
+def throw_away_postgresql(*, durable: bool = False) -> Iterator[Server]:
+    """Without binaries tests are skipped on a developer's machine, and fail in CI."""
     if binaries() is None:
         reason = "no PostgreSQL server binaries (Debian: apt-get install postgresql)"
         pytest.fail(reason) if IN_CI else pytest.skip(reason)
     folder = Path(tempfile.mkdtemp(prefix="cape-postgresql-"))
     try:
-        with running_postgresql(folder) as server:
+        with running_postgresql(folder, durable=durable) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A throw-away PostgreSQL server for all tests."""
+    with throw_away_postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def mortal_postgresql() -> Iterator[Server]:
+    """A PostgreSQL server of this test alone, which may be killed."""
+    with throw_away_postgresql(durable=True) as server:
+        yield server
 
 
 ROOT_KEY = urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
@@ -361,6 +383,12 @@ def shared_deployment(
 @pytest.fixture(scope="module")
 def shared_project(shared_deployment: Deployment, prepared: Prepared) -> Project:
     return Project(shared_deployment, "customers", **prepared.people)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody uses."""
+    return _free_port()
 
 
 @pytest.fixture
@@ -533,7 +561,7 @@ class Process:
     """A coordinator in a process of its own, which may be killed."""
 
     settings: Settings
-    port: int = field(default_factory=free_port)
+    port: int = field(default_factory=_free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -559,6 +587,22 @@ class Process:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+
+@pytest.fixture
+def deploy_on(tmp_path: Path) -> Iterator[Callable[[str], Deployment]]:
+    """Make a deployment from nothing in a database that is given by its URL."""
+    made: list[Deployment] = []
+
+    def make(url: str) -> Deployment:
+        settings = settings_for(tmp_path / "home", url)
+        made.append(Deployment(settings, initialise(settings, "admin@example.com", "Ada")))
+        made[-1].clock.now = datetime.now(UTC)
+        return made[-1]
+
+    yield make
+    for deployment in made:
+        deployment.close()
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_L2_the_log_only_grows(deployment: Any, statement: str) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT OR REPLACE INTO audit (seq, time, event, target_type, target_id) VALUES (1, '2026-01-01', 'x', 'x', 'x')",
+        "REPLACE INTO audit (seq, time, event, target_type, target_id) VALUES (1, '2026-01-01', 'x', 'x', 'x')",
         """INSERT INTO audit (seq, time, event, target_type, target_id) VALUES (1, '2026-01-01', 'x', 'x', 'x')
            ON CONFLICT (seq) DO UPDATE SET event = 'x'""",
     ],

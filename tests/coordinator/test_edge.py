@@ -83,7 +83,9 @@ def test_a_body_without_a_length_is_counted_while_it_arrives(shared_deployment: 
 def test_A12_a_body_that_never_ends_is_given_up(maker: Any, serve: Any) -> None:
     deployment = maker.deployment(body_seconds=0.3)
     place = urlsplit(serve(deployment.app))
-    head = f"POST /v1/tokens HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {deployment.admin}\r\nContent-Length: 99\r\n\r\n"
+    head = (
+        f"POST /v1/tokens HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {deployment.admin}\r\nContent-Length: 99\r\n\r\n"
+    )
     with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
         began = time.monotonic()
         connection.sendall(head.encode() + b"{")

@@ -15,7 +15,7 @@ from cape_airflow.coordinator.permissions import PERMISSIONS, Audience, ProjectR
 
 OWN_TOKEN = ("DELETE", "/v1/tokens/{id}")
 ROUTES = sorted(set(PERMISSIONS) - {OWN_TOKEN})
-UNKNOWN_TOKEN = "01M7YK8RV1ZMVF45BT8EQDY2VQ,AQ" + "A" * 32  # noqa: S105 - nobody's
+UNKNOWN_TOKEN = "01M7YK8RV1ZMVF45BT8EQDY2VQ,AQ" + "A" * 32
 ROLE_OF = {
     "owner": ProjectRole.OWNER,
     "contributor": ProjectRole.CONTRIBUTOR,
@@ -136,7 +136,9 @@ def test_D6_who_may_not_is_told_so_before_his_body_is_looked_at(
             assert project.deployment.ask(method, place, token, **wrong).status_code in status, principal
 
 
-@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if "{label}" in route[1]], ids=lambda part: part)
+@pytest.mark.parametrize(
+    ("method", "path"), [route for route in ROUTES if "{label}" in route[1]], ids=lambda part: part
+)
 def test_D6_a_foreign_project_looks_like_a_missing_one(
     method: str, path: str, deployment: Any, outsider: str, project: Any, examples: Any
 ) -> None:
@@ -148,7 +150,9 @@ def test_D6_a_foreign_project_looks_like_a_missing_one(
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [route for route in ROUTES if re.search(r"\{(id|digest|name|job_id)\}", route[1]) and route[0] != "PUT"], ids=str
+    ("method", "path"),
+    [route for route in ROUTES if re.search(r"\{(id|digest|name|job_id)\}", route[1]) and route[0] != "PUT"],
+    ids=str,
 )
 def test_D7_an_id_of_another_project_looks_like_a_missing_one(
     method: str, path: str, deployment: Any, project: Any, other: Any, examples: Any
@@ -161,7 +165,9 @@ def test_D7_an_id_of_another_project_looks_like_a_missing_one(
     assert without_id(foreign) == without_id(deployment.ask(method, nowhere, caller, body))
 
 
-@pytest.mark.parametrize("field", ["role", "project_id", "approved_by", "created_at", "user_id", "time", "state", "seq"])
+@pytest.mark.parametrize(
+    "field", ["role", "project_id", "approved_by", "created_at", "user_id", "time", "state", "seq"]
+)
 def test_D8_L3_fields_that_the_server_fills_are_refused(field: str, project: Any, examples: Any) -> None:
     for (method, path), example in sorted(examples.items()):
         place, body = example(project)

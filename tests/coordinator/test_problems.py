@@ -102,9 +102,7 @@ def test_an_unexpected_failure_says_nothing_but_where_to_look(
     assert answer.json()["request_id"] in caplog.text
 
 
-def test_S1_the_log_never_shows_a_token_or_a_key(
-    project: Any, examples: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_S1_the_log_never_shows_a_token_or_a_key(project: Any, examples: Any, caplog: pytest.LogCaptureFixture) -> None:
     deployment = project.deployment
     caplog.set_level(logging.DEBUG)
     for (method, path), example in examples.items():

@@ -95,7 +95,9 @@ def test_D2_of_reviews_at_the_same_moment_one_wins(project: Any) -> None:
             suggestion = project.suggest()
             barrier = Barrier(len(reviewers))
 
-            def review(place: int, suggestion: Any = suggestion, barrier: Barrier = barrier, odd: int = round_ % 2) -> int:
+            def review(
+                place: int, suggestion: Any = suggestion, barrier: Barrier = barrier, odd: int = round_ % 2
+            ) -> int:
                 barrier.wait()
                 verdict = "approve" if place == odd else "reject"
                 return int(project.review(suggestion, verdict, reviewers[place]).status_code)

@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.settings import Settings
+from cape_airflow.coordinator.store.models import Base
 from cape_airflow.errors import MissingExtra
+
 
 class Store:
     """The database of one coordinator process.
@@ -43,15 +45,15 @@ class Store:
         self.engine.dispose()
 
 
-def insert_if_absent(session: Session, table: type[DeclarativeBase], **values: Any) -> bool:
+def insert_if_absent(session: Session, table: type[Base], **values: Any) -> bool:
     """Insert a row unless its key is there already; a concurrent insert of the same key is waited for.
 
     Returns:
         Whether the row is new.
     """
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    result = session.connection().execute(insert(table).values(**values).on_conflict_do_nothing())
-    return result.rowcount == 1
+    statement = insert(table).values(**values).on_conflict_do_nothing().returning(table.seq)
+    return session.connection().execute(statement).first() is not None
 
 
 def _sqlite(url: URL, settings: Settings) -> Engine:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import text
+
+from cape_airflow.keys.encoding import from_base64url
+from cape_airflow.policy import load_policy
+
+
+@pytest.fixture
+def public_key(deployment: Any) -> Ed25519PublicKey:
+    [key] = deployment.ask("GET", "/v1/signing-keys").json()["items"]
+    raw = from_base64url(key["public_key"])
+    assert key["key_id"] == hashlib.sha256(raw).hexdigest()[:16]
+    return Ed25519PublicKey.from_public_bytes(raw)
+
+
+def test_D4_the_approval_is_signed_and_says_what_was_approved(project: Any, public_key: Ed25519PublicKey) -> None:
+    suggestion = project.approved()
+    policy = project.deployment.done("GET", f"{project.path}/policy", project.worker)
+    approval = policy["approval"]
+    public_key.verify(from_base64url(policy["signature"]), rfc8785.dumps(approval))
+    assert set(approval) == {"project", "digest", "suggestion_id", "approved_at", "key_id"}
+    assert (approval["project"], approval["suggestion_id"]) == ("customers", suggestion["id"])
+    assert approval["digest"] == policy["digest"] == load_policy(policy["policy"]).digest
+    assert approval["approved_at"] == suggestion["reviewed_at"]
+
+
+@pytest.mark.parametrize("field", ["project", "digest", "suggestion_id", "approved_at", "key_id"])
+def test_D4_a_changed_approval_does_not_verify(project: Any, public_key: Ed25519PublicKey, field: str) -> None:
+    project.approved()
+    policy = project.deployment.done("GET", f"{project.path}/policy", project.worker)
+    forged = policy["approval"] | {field: "0" * 64}
+    with pytest.raises(InvalidSignature):
+        public_key.verify(from_base64url(policy["signature"]), rfc8785.dumps(forged))
+
+
+def test_D4_a_row_edited_by_hand_does_not_become_an_approved_policy(project: Any, public_key: Ed25519PublicKey) -> None:
+    project.approved()
+    with project.deployment.app.state.coordinator.store.write() as session:
+        session.execute(text("UPDATE suggestions SET policy = replace(policy, 'email', 'phone')"))
+        session.commit()
+    policy = project.deployment.done("GET", f"{project.path}/policy", project.worker)
+    assert load_policy(policy["policy"]).digest != policy["approval"]["digest"]
+
+
+def test_the_signing_key_outlives_a_restart(maker: Any) -> None:
+    first = maker.deployment()
+    keys = first.ask("GET", "/v1/signing-keys").json()
+    second = type(first)(first.settings, first.admin)
+    assert second.ask("GET", "/v1/signing-keys").json() == keys
+    second.close()
