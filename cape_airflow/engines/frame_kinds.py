@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -91,7 +90,8 @@ class PandasFrame(Adapter):
         for name in _transformed(plan):
             place = output.column_names.index(name)
             original = self._frame.iloc[:, self._names.index(name)]
-            frame.isetitem(place, _to_pandas(output.column(name), original.dtype))
+            series = _to_pandas(output.column(name), original.dtype)
+            frame.isetitem(place, series.set_axis(frame.index))  # a bare array would lose its dtype
         return frame if survivors is None else _without_unused_categories(frame)
 
 
@@ -109,18 +109,18 @@ def _from_pandas(name: str, series: Any) -> pa.Array | pa.ChunkedArray:
 
 
 def _to_pandas(column: pa.ChunkedArray, dtype: Any) -> Any:
-    """Return the column as pandas would hold it, given what it held there before."""
+    """Return the column as a Series of the kind that pandas held it in before."""
     import pandas as pd
 
     if isinstance(dtype, pd.ArrowDtype):
-        return pd.array(column, dtype=pd.ArrowDtype(column.type))
+        return pd.Series(column, dtype=pd.ArrowDtype(column.type))
     if isinstance(dtype, pd.CategoricalDtype):
-        return column.to_pandas().astype("category").array
+        return column.to_pandas().astype("category")
     if is_text(column.type):
         if pd.api.types.is_object_dtype(dtype):
-            return _objects(column.to_pylist())
-        return column.to_pandas().astype(dtype if pd.api.types.is_string_dtype(dtype) else "str").array
-    return column.to_pandas(types_mapper=_nullable_types(bool(column.null_count), dtype).get).array
+            return pd.Series(column.to_pylist(), dtype=object)
+        return column.to_pandas().astype(dtype if pd.api.types.is_string_dtype(dtype) else "str")
+    return column.to_pandas(types_mapper=_nullable_types(bool(column.null_count), dtype).get)
 
 
 def _without_unused_categories(frame: Any) -> Any:
@@ -129,14 +129,6 @@ def _without_unused_categories(frame: Any) -> Any:
         if hasattr(dtype, "categories"):
             frame.isetitem(place, frame.iloc[:, place].array.remove_unused_categories())
     return frame
-
-
-def _objects(values: Sequence[object]) -> Any:
-    import numpy as np
-
-    objects = np.empty(len(values), dtype=object)
-    objects[:] = values
-    return objects
 
 
 def _nullable_types(has_nulls: bool, dtype: Any) -> dict[pa.DataType, Any]:
