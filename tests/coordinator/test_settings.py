@@ -55,3 +55,8 @@ def test_S2_settings_never_show_their_secrets() -> None:
     for shown in (repr(settings), str(settings), repr(settings.database), settings.model_dump_json()):
         assert "hunter2" not in shown
         assert "correct-horse" not in shown
+
+
+def test_every_setting_is_in_the_documents(repository: Path) -> None:
+    documented = (repository / "docs" / "coordinator.md").read_text()
+    assert [name for name in Settings.model_fields if f"`CAPE_{name.upper()}`" not in documented] == []
