@@ -27,6 +27,7 @@ from cape_airflow.keys import KeyRing
 from cape_airflow.policy import Plan
 
 REPORT_SECONDS = 1.0
+MOST_WORKERS = 8
 
 Report = Callable[[Progress], None]
 
@@ -59,8 +60,8 @@ def run_local(
         source: what is read.
         sink: where the output goes; this run opens, commits or aborts it.
         job_id: 32 lower-case hex digits, written into the metadata of Parquet and Arrow output.
-        workers: threads for the techniques; None for one a core. A plan that is `ordered` gets one.
-        batch_rows: rows in a batch; memory follows it.
+        workers: threads for the techniques; None for one a core, at most 8. A plan that is `ordered` gets one.
+        batch_rows: rows in a batch. Twice the workers and two batches are under way at most: memory follows both.
         on_progress: called about once a second and when all is written, from the caller's thread.
         before_commit: called when all is written and nothing is shown; what it raises keeps the output from appearing.
 
@@ -114,7 +115,7 @@ def failed(progress: Progress, error: BaseException) -> JobFinish:
 
 
 def _workers(plan: Plan, workers: int | None) -> int:
-    return 1 if plan.ordered else workers or os.cpu_count() or 1
+    return 1 if plan.ordered else workers or min(os.cpu_count() or 1, MOST_WORKERS)
 
 
 def _with_provenance(plan: Plan, job_id: str) -> pa.Schema:

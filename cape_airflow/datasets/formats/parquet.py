@@ -14,7 +14,7 @@ from cape_airflow.datasets.formats.base import Description, Format, Writer
 
 @dataclass(frozen=True)
 class Parquet(Format):
-    """Parquet files, read a few row groups at a time and only in the columns that are asked for.
+    """Parquet files, read one row group at a time and only in the columns that are asked for.
 
     Args:
         compression: of what is written: ``snappy``, ``zstd``, ``gzip``, ``brotli``, ``lz4`` or ``none``.
@@ -35,7 +35,10 @@ class Parquet(Format):
         self, file: BinaryIO, schema: pa.Schema, columns: Sequence[str], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order."""
-        yield from pq.ParquetFile(file).iter_batches(batch_size=batch_rows, columns=list(columns))
+        parquet = pq.ParquetFile(file)
+        # One row group at a time: asked for all of them, pyarrow keeps the whole file in its read buffer.
+        for group in range(parquet.num_row_groups):
+            yield from parquet.iter_batches(batch_size=batch_rows, columns=list(columns), row_groups=[group])
 
     def writer(self, file: BinaryIO, schema: pa.Schema) -> Writer:
         """Return a writer that makes one row group of each table."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +24,15 @@ def test_only_the_columns_asked_for_are_fetched(tmp_path: Path) -> None:
     source = open_source(str(tmp_path / "in.parquet"))
     assert sum(batch.num_rows for batch in source.batches(["a"])) == 100_000
     assert source.bytes_read < source.size * 0.6
+
+
+def test_C5_memory_follows_a_row_group_and_not_the_file(tmp_path: Path) -> None:
+    table = pa.table({"a": np.random.default_rng(1).random(500_000)})
+    pq.write_table(table, tmp_path / "in.parquet", row_group_size=10_000, use_dictionary=False, compression="none")
+    source = open_source(str(tmp_path / "in.parquet"))
+    before = pa.total_allocated_bytes()
+    most = max(pa.total_allocated_bytes() - before for _ in source.batches())
+    assert most < source.size / 5
 
 
 def test_rows_are_written_in_groups_of_one_size_whatever_batches_came(tmp_path: Path, monkeypatch) -> None:
