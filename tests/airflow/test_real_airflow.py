@@ -201,14 +201,24 @@ def test_no_token_is_in_anything_that_airflow_wrote(real_airflow: RealAirflow, p
 def test_a_task_that_is_marked_failed_stops_and_writes_nothing(
     real_airflow: RealAirflow, people: People, tmp_path: Path
 ) -> None:
-    rows, target = 4_000_000, tmp_path / "deidentified.parquet"
-    emails = pa.array(np.char.add(np.arange(rows).astype("U7"), "@example.com"))
-    pq.write_table(pa.table({"email": emails, "country": pa.repeat("NL", rows)}), tmp_path / "customers.parquet")
+    source = _a_minutes_work(tmp_path / "source")
     project = people.new_project()
     people.approve(project)
-    run = real_airflow.run(DAG, project=project, source=str(tmp_path / "customers.parquet"), target=str(target))
-    real_airflow.wait_for_state(DAG, run, "deidentify", "running")
-    wait_for("job", lambda: bool(people.engineer.jobs(project)))
+    run = real_airflow.run(DAG, project=project, source=source, target=str(tmp_path / "deidentified.parquet"))
+    wait_for("job", lambda: people.engineer.jobs(project))
     real_airflow.rest("PATCH", f"/dags/{DAG}/dagRuns/{run}/taskInstances/deidentify", {"new_state": "failed"})
-    wait_for("report of the end", lambda: people.engineer.jobs(project)[0].state == "failed")
-    assert [path.name for path in tmp_path.iterdir()] == ["customers.parquet"]
+    [job] = wait_for("end", lambda: [job for job in people.engineer.jobs(project) if job.state != "running"])
+    assert (job.state, job.error) == ("failed", "AirflowException")
+    assert "the task was told to stop" in real_airflow.log(DAG, run, "deidentify")
+    assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def _a_minutes_work(folder: Path) -> str:
+    """Make a source of 40 million rows that takes no space: one file under many names."""
+    folder.mkdir()
+    rows = 1_000_000
+    emails = pa.array(np.char.add(np.arange(rows).astype("U7"), "@example.com"))
+    pq.write_table(pa.table({"email": emails, "country": pa.repeat("NL", rows)}), folder / "0.parquet")
+    for number in range(1, 40):
+        (folder / f"{number}.parquet").hardlink_to(folder / "0.parquet")
+    return f"{folder}/*.parquet"
