@@ -10,6 +10,7 @@ from typing import Any
 
 import fsspec
 from fsspec.core import url_to_fs
+from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from cape_airflow.datasets.failures import attempt
@@ -77,7 +78,10 @@ def locate(
     """
     folder = url.endswith("/")
     if filesystem is not None:
-        return Location(filesystem, _stripped(filesystem, url), folder)
+        path = _stripped(filesystem, url)
+        while isinstance(filesystem, DirFileSystem):  # it would pass transactions by
+            filesystem, path = filesystem.fs, filesystem._join(path)
+        return Location(filesystem, path, folder)
     filesystem, path = attempt(lambda: _filesystem_of(url, storage_options or {}), "open the storage of a URL")
     return Location(filesystem, path if len(path) < 2 else path.rstrip("/"), folder)
 

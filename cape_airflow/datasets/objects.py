@@ -45,10 +45,19 @@ class Objects(Staging):
         self._filesystem.start_transaction()
 
     def create(self, name: str) -> BinaryIO:
-        """Open the next object; it stays unseen until it is published."""
+        """Open the next object; it stays unseen until it is published.
+
+        Raises:
+            DatasetError: the filesystem does not take part in transactions, and would show it at once.
+        """
         path = f"{self._path}/{name}" if self._folder else self._path
         self._written.add(path)
-        return cast(BinaryIO, self._filesystem.open(path, "wb"))
+        file = self._filesystem.open(path, "wb")
+        if len(self._filesystem.transaction.files) < len(self._written):
+            file.close()
+            self._filesystem.rm(path)
+            raise DatasetError(f"{type(self._filesystem).__name__} cannot write all or nothing; use another storage")
+        return cast(BinaryIO, file)
 
     def seal(self, file: BinaryIO) -> None:
         """Send the last bytes."""

@@ -114,7 +114,7 @@ class Sink:
         """Show the complete output under its name, in place of an earlier one.
 
         Raises:
-            DatasetError: it could not be; the target is then as it was.
+            DatasetError: it could not be, or was and could not be synced: the target is as it was, or complete.
         """
         if not self._finished:
             self.finish()

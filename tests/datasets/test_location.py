@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from cape_airflow.datasets.location import locate
 from cape_airflow.errors import MissingExtra
@@ -22,6 +24,12 @@ from cape_airflow.errors import MissingExtra
 def test_urls_and_paths(url: str, name: str, folder: bool, local: bool) -> None:
     location = locate(url)
     assert (location.name, location.folder, location.local) == (name, folder, local)
+
+
+def test_a_folder_of_another_filesystem_is_that_filesystem(tmp_path: Path) -> None:
+    inner = DirFileSystem(path=str(tmp_path), fs=LocalFileSystem())
+    location = locate("b/c.csv", filesystem=DirFileSystem(path="a", fs=inner))
+    assert (location.name, location.local) == (f"{tmp_path}/a/b/c.csv", True)
 
 
 def test_the_name_shows_no_credentials() -> None:

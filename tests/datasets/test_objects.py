@@ -7,6 +7,7 @@ from pathlib import Path
 import fsspec
 import pyarrow as pa
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from cape_airflow.datasets import open_sink, open_source
 
@@ -50,6 +51,27 @@ def test_other_writes_through_the_same_filesystem_are_not_held_back(tmp_path: Pa
         out.open(BATCH.schema)
         filesystem.pipe_file(f"bucket{tmp_path}/other", b"x")
         assert filesystem.cat_file(f"bucket{tmp_path}/other") == b"x"
+
+
+class Eager(MemoryFileSystem):
+    """A filesystem that knows no transactions."""
+
+    def open(self, path: str, mode: str = "rb", **kwargs: object) -> object:
+        return self._open(path, mode)
+
+    def _open(self, path: str, mode: str = "rb", **kwargs: object) -> object:
+        self._intrans = False
+        return super()._open(path, mode)
+
+
+def test_a_filesystem_that_shows_what_is_not_complete_is_refused(tmp_path: Path, refused) -> None:
+    filesystem = Eager(skip_instance_cache=True)
+    with (
+        refused("Eager cannot write all or nothing"),
+        open_sink(f"{tmp_path}/out.csv", job_id="a", filesystem=filesystem) as out,
+    ):
+        out.open(BATCH.schema)
+    assert not filesystem.exists(f"{tmp_path}/out.csv")
 
 
 @pytest.mark.integration
