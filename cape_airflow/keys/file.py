@@ -83,6 +83,8 @@ def _read(path: Path) -> dict[str, WrittenKey]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = " > ".join(str(part) for part in first["loc"])
-        raise KeyUnavailable(f"{path} is not a key file: {first['msg']}{f' at {place}' if place else ''}") from None
+        complaint = f"{path} is not a key file: {first['msg']}{f' at {place}' if place else ''}"
     except CapeError as error:
-        raise KeyUnavailable(str(error)) from None
+        complaint = str(error)
+    # Outside of the handler: pydantic's error shows the input, and must not be the context of ours.
+    raise KeyUnavailable(complaint)

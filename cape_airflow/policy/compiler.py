@@ -12,12 +12,14 @@ from typing import cast
 
 import pyarrow as pa
 
+from cape_airflow.arrow_types import type_name, unwrapped
 from cape_airflow.errors import Location, PolicyError, SchemaMismatch
 from cape_airflow.policy.condition import Condition
 from cape_airflow.policy.condition_parser import parse_condition
-from cape_airflow.policy.matching import assign, missing
+from cape_airflow.policy.matching import TAGS, assign, missing, tags
 from cape_airflow.policy.model import Action, Policy, Rule
 from cape_airflow.policy.plan import ColumnOutcome, Plan, Step, SuppressAttributes, SuppressRecords, Transform
+from cape_airflow.policy.two_valued import two_valued
 from cape_airflow.transformations import SuppressAttribute, SuppressRecord, Technique, Transformation
 
 
@@ -64,9 +66,10 @@ class _Compiler:
         technique, match = action.technique, rule.columns
         if isinstance(technique, SuppressRecord):
             text = technique.condition or ""
-            self._suppress_records(parse_condition(text), text, action.location)
+            self._suppress_records(two_valued(parse_condition(text)), text, action.location)
             return
         names = (technique.columns if isinstance(technique, SuppressAttribute) else ()) or match.values
+        names = tuple(dict.fromkeys(names))
         present = [name for name in names if name in self._types]
         if len(present) < len(names) and not match.optional:
             absent = next(name for name in names if name not in self._types)
@@ -154,6 +157,10 @@ class _Compiler:
             for name in guarantee.quasi_identifiers:
                 if name not in self._types:
                     raise SchemaMismatch(f"{guarantee.location}: quasi-identifier `{name}` is no column of the output")
+                if pa.types.is_nested(unwrapped(self._types[name])):
+                    raise SchemaMismatch(
+                        f"{guarantee.location}: quasi-identifier `{name}` is nested; name plain columns"
+                    )
         return Plan(
             policy_digest=self._policy.digest,
             policy_label=self._policy.label,
@@ -168,9 +175,9 @@ class _Compiler:
         )
 
     def _output_field(self, name: str, kind: pa.DataType) -> pa.Field:
-        if not self._techniques[name]:
-            return self._input.field(name)
-        return pa.field(name, kind)  # the input's metadata described values that are no more
+        # Metadata may hold values (polars keeps categories there): of it, only the tags of a kept column go on.
+        kept = tags(self._input.field(name)) if not self._techniques[name] else ()
+        return pa.field(name, kind, metadata={TAGS: ",".join(kept)} if kept else None)
 
     def _outcome(self, field: pa.Field) -> ColumnOutcome:
         techniques = self._techniques[field.name]
@@ -179,8 +186,8 @@ class _Compiler:
         transformed = bool(techniques) and not dropped
         return ColumnOutcome(
             name=field.name,
-            input_type=str(field.type),
-            output_type=None if dropped else str(output_type),
+            input_type=type_name(field.type),
+            output_type=None if dropped else type_name(output_type),
             decision="dropped" if dropped else "transformed" if transformed else "kept",
             techniques=tuple(technique.type for technique in techniques),
             reason=self._reasons.get(field.name, ""),

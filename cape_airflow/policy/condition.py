@@ -15,7 +15,9 @@ from typing import Any, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cape_airflow.arrow_types import type_name
 from cape_airflow.errors import SchemaMismatch, did_you_mean
+from cape_airflow.kernels.text import without_views
 from cape_airflow.policy.literals import Value, family, to_scalar
 
 COMPARISONS: dict[str, Callable[..., Any]] = {
@@ -34,19 +36,26 @@ class Column:
 
     name: str
 
+    def check(self, schema: pa.Schema) -> None:
+        """Raise SchemaMismatch where there is no such column."""
+        if self.name not in schema.names:
+            hint = did_you_mean(self.name, schema.names)
+            raise SchemaMismatch(f"the condition names column `{self.name}`, which is not there{hint}")
+
     def array(self, batch: pa.RecordBatch) -> pa.Array:
-        """Return the column's values in a form that Arrow compares: dictionaries and views unpacked.
+        """Return the column's values in a form that Arrow compares: dictionaries and views unpacked, NaN as null.
 
         Raises:
             SchemaMismatch: there is no such column.
         """
-        if self.name not in batch.schema.names:
-            hint = did_you_mean(self.name, batch.schema.names)
-            raise SchemaMismatch(f"the condition names column `{self.name}`, which is not there{hint}")
+        self.check(batch.schema)
         array = batch.column(self.name)
-        if pa.types.is_dictionary(array.type):
-            array = array.dictionary_decode()
-        return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
+        if pa.types.is_dictionary(array.type) or pa.types.is_run_end_encoded(array.type):
+            array = array.cast(array.type.value_type)
+        if pa.types.is_floating(array.type):
+            # pandas has no null but NaN here; one table must not lose other rows in one container than in another.
+            array = pc.if_else(pc.is_nan(array.cast(pa.float64())), pa.scalar(None, array.type), array)
+        return array.cast(without_views(array.type))
 
 
 @dataclass(frozen=True)
@@ -64,9 +73,8 @@ class Literal:
         scalar = to_scalar(self.value, array.type)
         if scalar is None:
             kind = {bool: "boolean", str: "text"}.get(type(self.value), "number")
-            raise SchemaMismatch(
-                f"the condition compares column `{column.name}` ({array.type}) with a {kind} that does not fit it"
-            )
+            place = f"column `{column.name}` ({type_name(array.type)})"
+            raise SchemaMismatch(f"the condition compares {place} with a {kind} that does not fit it")
         return scalar
 
 
@@ -85,7 +93,17 @@ class Condition(ABC):
 
     def check(self, schema: pa.Schema) -> None:
         """Raise SchemaMismatch unless this condition can be evaluated over data of that schema."""
-        self.mask(pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema))
+        for name in sorted(self.columns()):
+            Column(name).check(schema)
+        read = pa.schema([field for field in schema if field.name in self.columns()])
+        try:
+            self.mask(pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in read], schema=read))
+        except pa.ArrowException:
+            columns = ", ".join(f"`{name}`" for name in sorted(self.columns()))
+            failure = SchemaMismatch(f"the condition compares {columns} in a way that their types do not allow")
+        else:
+            return
+        raise failure
 
     def columns(self) -> frozenset[str]:
         """Return the names of the columns that it reads."""
@@ -96,6 +114,10 @@ class Condition(ABC):
             elif isinstance(part, Condition):
                 names |= part.columns()
         return frozenset(names)
+
+    def terms_inside(self) -> list[Condition]:
+        """Return the conditions that this one is directly made of."""
+        return [part for part in self._parts() if isinstance(part, Condition)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-able data; `condition_from_dict` is the inverse."""
@@ -126,8 +148,8 @@ class Comparison(Condition):
         right = self.right.array(batch)
         if family(left.type) is None or family(left.type) != family(right.type):
             raise SchemaMismatch(
-                f"the condition compares column `{self.left.name}` ({left.type}) "
-                f"with `{self.right.name}` ({right.type})"
+                f"the condition compares column `{self.left.name}` ({type_name(left.type)}) "
+                f"with `{self.right.name}` ({type_name(right.type)})"
             )
         return COMPARISONS[self.operator](left, right)
 
@@ -142,7 +164,9 @@ class Truth(Condition):
     def _evaluate(self, batch: pa.RecordBatch) -> pa.Array:
         array = self.column.array(batch)
         if not pa.types.is_boolean(array.type):
-            raise SchemaMismatch(f"the condition uses column `{self.column.name}` ({array.type}) as if it were boolean")
+            raise SchemaMismatch(
+                f"the condition uses column `{self.column.name}` ({type_name(array.type)}) as if it were boolean"
+            )
         return array
 
 
@@ -181,7 +205,7 @@ class Like(Condition):
     def _evaluate(self, batch: pa.RecordBatch) -> pa.Array:
         array = self.column.array(batch)
         if family(array.type) != "text":
-            raise SchemaMismatch(f"LIKE needs text, and column `{self.column.name}` is {array.type}")
+            raise SchemaMismatch(f"LIKE needs text, and column `{self.column.name}` is {type_name(array.type)}")
         return pc.match_like(array, self.pattern)
 
 

@@ -40,6 +40,7 @@ MAX_DEPTH = 50
 
 _DIALECT = Spark()
 _PANDAS_TOKENS = {TokenType.AMP: TokenType.AND, TokenType.PIPE: TokenType.OR, TokenType.TILDE: TokenType.NOT}
+_PARTS = {"this", "expression", "expressions", "low", "high", "is_string"}
 _COMPARISONS: dict[type[exp.Expr], tuple[str, str]] = {  # operator, and the same with sides swapped
     exp.EQ: ("=", "="),
     exp.NEQ: ("!=", "!="),
@@ -99,12 +100,20 @@ def _followed_by_parenthesis(tokens: Sequence[Token], position: int) -> bool:
 
 
 def _condition(node: exp.Expr) -> Condition:
+    _check_parts(node)
     for kind, build in _BUILDERS:
         if type(node) is kind:
             return build(node)
     if type(node) in _COMPARISONS:
         return _comparison(node)
     raise _refused(node)
+
+
+def _check_parts(node: exp.Expr) -> None:
+    """Refuse a known node with a part that nobody here reads, e.g. the `symmetric` of `between symmetric`."""
+    unread = {name for name, part in node.args.items() if part} - _PARTS
+    if unread:
+        raise _refused(node)
 
 
 def _refused(node: exp.Expr) -> PolicyError:
@@ -160,6 +169,7 @@ def _like(node: exp.Expr) -> Condition:
 
 
 def _column(node: exp.Expr) -> Column:
+    _check_parts(node)
     if not isinstance(node, exp.Column) or not isinstance(node.this, exp.Identifier) or node.table:
         raise _refused(node)
     if not node.this.quoted and node.name.casefold() in {"none", "nan"}:
@@ -168,6 +178,7 @@ def _column(node: exp.Expr) -> Column:
 
 
 def _value(node: exp.Expr) -> Value:
+    _check_parts(node)
     if isinstance(node, exp.Null):
         raise PolicyError("nothing equals null; write `is null`")
     if isinstance(node, exp.Boolean):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cape_airflow.errors import Location
+from cape_airflow.policy.condition import Comparison, Condition, IsNull, Not
 from cape_airflow.policy.model import INLINE, Policy
 
 
@@ -33,12 +34,34 @@ def lint(policy: Policy) -> list[Finding]:
     return list(_findings(policy))
 
 
+def _nulls_that_stay(condition: Condition) -> list[str]:
+    """Return columns that are negated, and nowhere asked for null: a missing value is then easily forgotten."""
+    return sorted(_negated(condition) - _asked_for_null(condition))
+
+
+def _negated(condition: Condition) -> frozenset[str]:
+    if isinstance(condition, Not) and not isinstance(condition.term, IsNull):
+        return condition.columns()
+    if isinstance(condition, Comparison):
+        return condition.columns() if condition.operator == "!=" else frozenset()
+    return frozenset().union(*(_negated(term) for term in condition.terms_inside()))
+
+
+def _asked_for_null(condition: Condition) -> frozenset[str]:
+    if isinstance(condition, IsNull):
+        return condition.columns()
+    return frozenset().union(*(_asked_for_null(term) for term in condition.terms_inside()))
+
+
 def _findings(policy: Policy) -> Iterator[Finding]:
     if policy.default == "keep":
         yield Finding(
             "warning", "a column that no rule is about passes unchanged; `default: fail` (version 2) refuses it"
         )
     for rule in policy.rules:
+        if rule.where is not None and (names := _nulls_that_stay(rule.where)):
+            message = f"rows without {' or '.join(names)} stay; add `or {names[0]} is null` to suppress them too"
+            yield Finding("warning", message, rule.location)
         for action in rule.actions:
             technique = action.technique
             for reference in technique.key_references():

@@ -120,6 +120,8 @@ def _guarantee(node: Node) -> Guarantee:
     names = tuple(column.text("a quasi-identifier is the name of a column") for column in columns)
     if not names:
         raise node.error("`quasi_identifiers` names the output columns that together could single a person out")
+    if len(set(names)) < len(names):
+        raise node.error("`quasi_identifiers` names a column twice; keep one")
     return Guarantee("k-anonymity", k, names, node.location)
 
 

@@ -13,7 +13,9 @@ from fnmatch import fnmatchcase
 
 import pyarrow as pa
 
+from cape_airflow.arrow_types import unwrapped
 from cape_airflow.errors import PolicyError, SchemaMismatch, did_you_mean
+from cape_airflow.kernels.text import is_text
 from cape_airflow.policy.model import Match, MatchKind, Rule
 
 TAGS = b"cape.tags"
@@ -21,7 +23,7 @@ TAGS = b"cape.tags"
 
 _EXACTNESS: tuple[MatchKind, ...] = ("name", "pattern", "tag", "dtype")
 _DTYPES: dict[str, Callable[[pa.DataType], bool]] = {
-    "string": lambda kind: pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind),
+    "string": is_text,
     "integer": pa.types.is_integer,
     "float": pa.types.is_floating,
     "decimal": pa.types.is_decimal,
@@ -29,7 +31,13 @@ _DTYPES: dict[str, Callable[[pa.DataType], bool]] = {
     "date": pa.types.is_date,
     "timestamp": pa.types.is_timestamp,
     "time": pa.types.is_time,
-    "binary": lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind),
+    "duration": lambda kind: pa.types.is_duration(kind) or pa.types.is_interval(kind),
+    "binary": lambda kind: (
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    ),
     "nested": pa.types.is_nested,
 }
 
@@ -89,8 +97,7 @@ def _matches(match: Match, value: str, field: pa.Field, rule: Rule) -> bool:
     if match.kind == "tag":
         return value in tags(field)
     if value in _DTYPES:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        return bool(_DTYPES[value](kind))
+        return bool(_DTYPES[value](unwrapped(field.type)))
     if value == str(field.type):
         return True
     if _is_type_name(value):

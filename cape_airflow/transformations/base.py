@@ -17,6 +17,7 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from cape_airflow.arrow_types import type_name
 from cape_airflow.errors import SchemaMismatch, ValueRefused
 from cape_airflow.keys import KeyRing
 
@@ -147,4 +148,4 @@ class Transformation(Technique, ABC):
 
     def unsupported(self, input_type: pa.DataType, takes: str) -> SchemaMismatch:
         """Return the error for a type that this technique cannot take."""
-        return SchemaMismatch(f"`{self.type}` takes {takes}, not {input_type}")
+        return SchemaMismatch(f"`{self.type}` takes {takes}, not {type_name(input_type)}")

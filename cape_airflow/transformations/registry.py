@@ -41,7 +41,9 @@ def create(spec: Mapping[str, Any]) -> Technique:
     try:
         return technique.model_validate(parameters)
     except ValidationError as error:
-        raise PolicyError(f"`{spec['type']}`: {_explain(error, technique)}") from None
+        complaint = _explain(error, technique)
+    # Outside of the handler: pydantic's error shows the input, and must not be the context of ours.
+    raise PolicyError(f"`{spec['type']}`: {complaint}")
 
 
 @cache

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from cape_airflow.arrow_types import unwrapped
 from cape_airflow.errors import SchemaMismatch
 from cape_airflow.kernels.numbers import is_number
 from cape_airflow.kernels.text import checked_text, is_text, text_type, without_views
@@ -57,7 +58,7 @@ class SuppressRecord(Technique):
 class SuppressValue(Elementwise):
     """Replace every value by null or by one constant (ISO/IEC 20889 local suppression).
 
-    Takes every type.
+    Takes every type that is not nested.
 
     Not given: secrecy of which rows had a value. With a `replacement`, nulls stay null.
 
@@ -73,7 +74,9 @@ class SuppressValue(Elementwise):
     replacement: bool | int | float | str | None = None
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
-        """Return the input type, whatever it is, if the replacement is of it; string for string_view."""
+        """Return the input type, if the replacement is of it; string for string_view."""
+        if pa.types.is_nested(unwrapped(input_type)):  # the names of nested fields would stay, and may be values
+            raise self.unsupported(input_type, "plain values; drop the column instead")
         output_type = without_views(input_type)
         self._constant(output_type)
         return output_type

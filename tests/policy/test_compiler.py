@@ -143,6 +143,29 @@ def test_a_transformed_column_loses_the_metadata_that_described_its_values() -> 
     assert plan.output_schema.field("email").metadata is None
 
 
+def test_of_a_kept_columns_metadata_only_the_tags_go_on() -> None:
+    metadata = {"cape.tags": "user.location", "_PL_ENUM_VALUES2": "5;Alice"}
+    schema = pa.schema([*list(SCHEMA)[:2], pa.field("country", pa.string(), metadata=metadata), SCHEMA.field("notes")])
+    assert _plan(COVERED, schema).output_schema.field("country").metadata == {b"cape.tags": b"user.location"}
+
+
+def test_names_of_nested_fields_are_not_shown_for_they_may_be_values() -> None:
+    schema = pa.schema({"by": pa.struct({"alice@example.com": pa.int64()}), "age": pa.int64()})
+    plan = _plan(_version_2("{match: {name: age}, actions: [drop]}", "{match: {name: by}, keep: {reason: x}}"), schema)
+    assert "alice" not in str(plan)
+    with pytest.raises(SchemaMismatch) as caught:
+        _plan(_version_2("{match: {name: by}, actions: [suppress-value]}", head="default: keep"), schema)
+    assert "alice" not in str(caught.value)
+
+
+@pytest.mark.parametrize("columns", ["[c]", "[age, age]"])
+def test_quasi_identifiers_are_plain_columns_each_named_once(columns: str) -> None:
+    text = "version: 2\ndefault: keep\nrules: [{where: age < 5, actions: [suppress-record]}]\n"
+    guarantee = f"guarantees: [{{type: k-anonymity, k: 2, quasi_identifiers: {columns}}}]"
+    with pytest.raises((SchemaMismatch, PolicyError)):
+        _plan(text + guarantee, pa.schema({"age": pa.int64(), "c": pa.list_(pa.int64())}))
+
+
 _names = st.sampled_from(["email", "Email", "e_mail", "age", "AGE", "ssn", "notes"])
 
 

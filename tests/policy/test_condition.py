@@ -135,3 +135,19 @@ def test_columns_of_every_family_compare_with_constants(array: pa.Array, text: s
 def test_constants_that_cannot_be_compared_are_refused_before_a_row_is_read(kind: pa.DataType, text: str) -> None:
     with pytest.raises(SchemaMismatch, match="`v`"):
         parse_condition(text).check(pa.schema({"v": kind}))
+
+
+def test_nan_is_missing_in_every_container() -> None:
+    batch = pa.record_batch({"score": pa.array([1.0, float("nan"), None, 2.0])})
+    assert parse_condition("score != 1").mask(batch).to_pylist() == [False, False, False, True]
+    assert parse_condition("score is null").mask(batch).to_pylist() == [False, True, True, False]
+
+
+def test_a_comparison_that_arrow_cannot_do_is_refused_before_a_row_is_read() -> None:
+    with pytest.raises(SchemaMismatch, match="`v`"):
+        parse_condition("v < 2.5").check(pa.schema({"v": pa.decimal128(38, 0)}))
+
+
+def test_columns_that_the_condition_does_not_read_may_be_of_any_type() -> None:
+    schema = pa.schema({"v": pa.int64(), "other": pa.run_end_encoded(pa.int32(), pa.string_view())})
+    parse_condition("v < 2").check(schema)

@@ -85,6 +85,7 @@ def test_both_styles_mean_the_same_rows(text: str, rows: list[int]) -> None:
         "a + 1 = 2",
         "~flag",
         "a <=> 1",
+        "a between symmetric 3 and 1",
         "case when a = 1 then true end",
         "a = 1e999",
         "b like a",

@@ -17,5 +17,14 @@ def test_a_tokenizer_without_key_is_a_warning() -> None:
     assert any(finding.level == "warning" and "tokenizer" in finding.message for finding in findings)
 
 
+def test_a_negated_condition_that_forgets_missing_values_is_a_warning() -> None:
+    text = "version: 2\nrules: [{where: WHERE, actions: [suppress-record]}]"
+    for forgets in ("consent != 'yes'", "not (consent = 'yes')", "a = 1 or consent not in ('yes')"):
+        [finding] = lint(load_policy(text.replace("WHERE", f'"{forgets}"')))
+        assert "or consent is null" in finding.message
+    for remembers in ("consent != 'yes' or consent is null", "consent = 'no'", "consent is not null"):
+        assert lint(load_policy(text.replace("WHERE", f'"{remembers}"'))) == []
+
+
 def test_a_policy_that_covers_everything_has_no_finding() -> None:
     assert lint(load_policy("version: 2\nrules: [{match: {name: a}, actions: [drop]}]")) == []

@@ -43,6 +43,23 @@ def test_a_dtype_is_a_family_or_an_arrow_type(dtype: str, columns: set[str]) -> 
     assert set(_assign(f"{{dtype: '{dtype}'}}")) == columns
 
 
+def test_every_type_falls_in_one_family_however_it_is_wrapped() -> None:
+    families = {
+        "string": [
+            pa.string_view(),
+            pa.dictionary(pa.int8(), pa.large_string()),
+            pa.run_end_encoded(pa.int32(), pa.string()),
+        ],
+        "binary": [pa.binary(8), pa.binary_view(), pa.large_binary(), pa.uuid()],
+        "duration": [pa.duration("s"), pa.month_day_nano_interval()],
+        "nested": [pa.struct({"a": pa.int8()}), pa.list_(pa.int8()), pa.map_(pa.string(), pa.int8())],
+    }
+    for family, kinds in families.items():
+        schema = pa.schema([pa.field(str(place), kind) for place, kind in enumerate(kinds)])
+        policy = load_policy(f"version: 2\nrules: [{{match: {{dtype: {family}}}, actions: [drop]}}]")
+        assert set(assign(policy.rules, schema)) == set(schema.names)
+
+
 def test_two_rules_of_the_same_exactness_on_one_column_are_an_error() -> None:
     with pytest.raises(PolicyError, match=r"`home_ssn` by pattern: rules\[0\] \(line 3\)") as caught:
         _assign("{pattern: '*_ssn'}", "{pattern: 'home*'}")
