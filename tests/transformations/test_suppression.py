@@ -100,5 +100,5 @@ def test_without_a_replacement_every_value_becomes_null(transform: Transform) ->
 def test_nested_columns_are_refused_for_the_names_in_their_type_may_be_values() -> None:
     technique = create({"type": "suppress-value"})
     assert isinstance(technique, Transformation)
-    with pytest.raises(SchemaMismatch, match="drop the column instead, not struct$"):
+    with pytest.raises(SchemaMismatch, match=r"drop the column instead, not struct$"):
         technique.output_type(pa.struct({"alice@example.com": pa.int64()}))
