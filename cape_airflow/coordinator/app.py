@@ -49,7 +49,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
         redirect_slashes=False,
     )
     app.state.coordinator = coordinator
-    app.state.gate = Gate(settings.concurrency, settings.queue_seconds)
+    writers = 1 if settings.database.get_backend_name() == "sqlite" else settings.concurrency
+    app.state.gate = Gate(settings.concurrency, writers, settings.queue_seconds)
     app.add_middleware(Edge)
     problems.install(app)
     for router in ROUTERS:

@@ -33,30 +33,33 @@ class Gate:
     """Lets so many requests at the database at once, so that none holds a connection while it waits for a thread.
 
     Args:
-        places: how many.
+        readers: how many that read.
+        writers: how many that write; SQLite takes one, and to queue here is faster than to ask it again and again.
         seconds: how long the others wait before they are told to come back.
     """
 
-    def __init__(self, places: int, seconds: float) -> None:
-        self._places = asyncio.Semaphore(places)
+    def __init__(self, readers: int, writers: int, seconds: float) -> None:
+        self._readers = asyncio.Semaphore(readers)
+        self._writers = asyncio.Semaphore(writers)
         self._seconds = seconds
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self, *, writes: bool) -> AsyncIterator[None]:
         """Wait for a place, and hold it.
 
         Raises:
             Problem: 503 where none became free in time.
         """
+        places = self._writers if writes else self._readers
         try:
             async with asyncio.timeout(self._seconds):
-                await self._places.acquire()
+                await places.acquire()
         except TimeoutError:
             raise busy("the coordinator has too much to do; try again") from None
         try:
             yield
         finally:
-            self._places.release()
+            places.release()
 
 
 class GuardedRoute(APIRoute):
@@ -104,8 +107,8 @@ async def _answer(request: Request, rule: Rule, handle: Handler) -> Response:
     body = await read_body(request, settings.body_limit, settings.body_seconds)
     key = IdempotencyKey.of(request, body)
     gate: Gate = request.app.state.gate
-    async with gate.turn():
-        writes = rule.audited or request.method != "GET"
+    writes = rule.audited or request.method != "GET"
+    async with gate.turn(writes=writes):
         with coordinator.store.write() if writes else coordinator.store.read() as session:
             call = await run_in_threadpool(_open, request, rule, presented, session, writes)
             if key and (earlier := await run_in_threadpool(earlier_answer, call, key)):

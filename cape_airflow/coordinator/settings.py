@@ -27,7 +27,7 @@ class Settings(BaseSettings):
         body_limit: bytes of a request body.
         body_seconds: how long a client may take to send one.
         failures_per_minute: failed authentications per client address before the answer is 429.
-        concurrency: requests that may use the database at once.
+        concurrency: requests that may read at once, and as many that may write; SQLite takes one that writes.
         queue_seconds: how long a request waits for its turn before the answer is 503.
         lock_seconds: how long it then waits for another transaction before the answer is 503.
     """

@@ -13,12 +13,12 @@ from cape_airflow.coordinator.problems import Problem
 
 def test_the_gate_lets_so_many_in_and_sends_the_rest_away_in_time() -> None:
     async def crowd() -> list[int]:
-        gate, inside, most = Gate(2, 0.05), 0, []
+        gate, inside, most = Gate(9, 2, 0.05), 0, []
 
         async def visit() -> int:
             nonlocal inside
             try:
-                async with gate.turn():
+                async with gate.turn(writes=True):
                     inside += 1
                     most.append(inside)
                     await asyncio.sleep(0.2)
@@ -34,13 +34,22 @@ def test_the_gate_lets_so_many_in_and_sends_the_rest_away_in_time() -> None:
     assert asyncio.run(crowd()) == [200, 200, 503, 503, 503]
 
 
+def test_who_reads_does_not_wait_for_those_who_write() -> None:
+    async def read_beside_a_writer() -> None:
+        gate = Gate(1, 1, 0.05)
+        async with gate.turn(writes=True), gate.turn(writes=False):
+            pass
+
+    asyncio.run(read_beside_a_writer())
+
+
 def test_the_gate_opens_again_after_a_failure() -> None:
     async def fail_and_return() -> None:
-        gate = Gate(1, 0.05)
+        gate = Gate(1, 1, 0.05)
         with pytest.raises(ZeroDivisionError):
-            async with gate.turn():
+            async with gate.turn(writes=False):
                 raise ZeroDivisionError
-        async with gate.turn():
+        async with gate.turn(writes=False):
             pass
 
     asyncio.run(fail_and_return())

@@ -94,7 +94,7 @@ def _engine(url: URL, settings: Settings, connect_args: dict[str, Any]) -> Engin
         url,
         connect_args=connect_args,
         hide_parameters=True,  # an error must not carry what somebody sent
-        max_overflow=settings.concurrency,  # a request may note the use of its token beside its own transaction
+        max_overflow=2 * settings.concurrency,  # those that write, and notes of the use of tokens beside reads
         pool_pre_ping=True,
         pool_size=settings.concurrency,
         pool_timeout=settings.lock_seconds,
