@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.root_key import RootKey
 from cape_airflow.coordinator.store.models import SigningKey
+from cape_airflow.errors import KeyUnavailable
 from cape_airflow.keys import Secret
 from cape_airflow.keys.encoding import to_base64url
 
@@ -25,15 +26,21 @@ _PLACE = "signing key"
 
 
 class Signer:
-    """Signs with the newest key; shows the public part of all."""
+    """Signs with the newest key; shows the public part of all.
+
+    Every key is unwrapped, and its public part made again: a key that was put into the database by hand is none of
+    ours, and what it signs must not pass for an approval.
+
+    Raises:
+        KeyUnavailable: a key is not of this root key, or its public part or name is not that of its private part.
+    """
 
     def __init__(self, keys: Sequence[SigningKey], root_key: RootKey) -> None:
-        newest = keys[-1]
-        self.key_id = newest.key_id
-        self.public_keys = {key.key_id: to_base64url(key.public_key) for key in keys}
-        self._private = Ed25519PrivateKey.from_private_bytes(
-            root_key.unwrap(newest.wrapped, _PLACE, newest.key_id).reveal()
-        )
+        private_keys = {key.key_id: _verified(key, root_key) for key in keys}
+        self.public_keys = {
+            key_id: to_base64url(private.public_key().public_bytes_raw()) for key_id, private in private_keys.items()
+        }
+        self.key_id, self._private = list(private_keys.items())[-1]
 
     def sign(self, document: dict[str, Any]) -> bytes:
         """Return the signature of a JSON document: 64 bytes."""
@@ -49,6 +56,18 @@ def generate_signing_key(root_key: RootKey, now: datetime) -> SigningKey:
     """Return a new key from the system's randomness, its private part wrapped."""
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
-    key_id = hashlib.sha256(public).hexdigest()[:16]
+    key_id = _key_id(public)
     wrapped = root_key.wrap(Secret(private.private_bytes_raw()), _PLACE, key_id)
     return SigningKey(key_id=key_id, public_key=public, wrapped=wrapped, created_at=now)
+
+
+def _verified(key: SigningKey, root_key: RootKey) -> Ed25519PrivateKey:
+    private = Ed25519PrivateKey.from_private_bytes(root_key.unwrap(key.wrapped, _PLACE, key.key_id).reveal())
+    public = private.public_key().public_bytes_raw()
+    if (public, _key_id(public)) != (key.public_key, key.key_id):
+        raise KeyUnavailable("a stored signing key does not fit its private part: the database was edited")
+    return private
+
+
+def _key_id(public: bytes) -> str:
+    return hashlib.sha256(public).hexdigest()[:16]

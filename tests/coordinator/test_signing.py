@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 import rfc8785
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import text
 
+from cape_airflow.coordinator.app import create_app
+from cape_airflow.coordinator.store.models import SigningKey
+from cape_airflow.errors import KeyUnavailable
 from cape_airflow.keys.encoding import from_base64url
 from cape_airflow.policy import load_policy
 
@@ -56,3 +59,28 @@ def test_the_signing_key_outlives_a_restart(maker: Any) -> None:
     second = type(first)(first.settings, first.admin)
     assert second.ask("GET", "/v1/signing-keys").json() == keys
     second.close()
+
+
+@pytest.mark.parametrize("seq", [0, 7])
+def test_D4_a_signing_key_put_in_by_hand_keeps_the_coordinator_from_starting(deployment: Any, seq: int) -> None:
+    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    forged = SigningKey(
+        seq=seq,
+        key_id=hashlib.sha256(public).hexdigest()[:16],
+        public_key=public,
+        wrapped=b"junk",
+        created_at=deployment.clock.now,
+    )
+    with deployment.app.state.coordinator.store.write() as session:
+        session.add(forged)
+        session.commit()
+    with pytest.raises(KeyUnavailable, match="the stored signing key cannot be unwrapped"):
+        create_app(deployment.settings)
+
+
+def test_D4_another_public_part_of_a_signing_key_keeps_the_coordinator_from_starting(deployment: Any) -> None:
+    with deployment.app.state.coordinator.store.write() as session:
+        session.query(SigningKey).update({"public_key": bytes(32)})
+        session.commit()
+    with pytest.raises(KeyUnavailable, match="does not fit its private part"):
+        create_app(deployment.settings)
