@@ -16,14 +16,14 @@ from cape_airflow.errors import CapeError
 def write_private(path: Path, content: bytes) -> None:
     """Write a file of mode 0600 in one step: a crash leaves the old content or the new, never a part.
 
-    The folder is made, with mode 0700, where it is missing.
+    Its folder, and those above it, are made with mode 0700 where they are missing.
 
     Raises:
         CapeError: it cannot be written.
     """
     temporary = path.parent / f".{path.name}.{secrets.token_hex(8)}"
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(path.parent)
         try:
             _write(temporary, content)
             temporary.replace(path)
@@ -58,7 +58,7 @@ def exposed(mode: int) -> bool:
 def alone_in(folder: Path) -> Iterator[None]:
     """Hold a lock on a folder, so that of several processes that change its files each sees what the others did."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(folder)
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise CapeError(f"cannot use the folder {folder}: {error.strerror}") from None
@@ -67,6 +67,12 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and what is missing above it; `mkdir(parents=True)` would open the latter to others."""
+    for each in (*reversed(folder.parents), folder):
+        each.mkdir(mode=0o700, exist_ok=True)
 
 
 def _write(path: Path, content: bytes) -> None:

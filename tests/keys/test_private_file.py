@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from cape_airflow.errors import CapeError
-from cape_airflow.keys.private_file import read_private, write_private
+from cape_airflow.keys.private_file import alone_in, read_private, write_private
 
 
 def test_a_private_file_is_for_its_owner_only_whatever_the_umask_says(tmp_path):
@@ -18,6 +18,13 @@ def test_a_private_file_is_for_its_owner_only_whatever_the_umask_says(tmp_path):
     assert stat.S_IMODE((tmp_path / "new" / "file").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     assert read_private(tmp_path / "new" / "file") == b"content"
+
+
+def test_every_folder_above_it_that_is_made_is_for_its_owner_only(tmp_path):
+    write_private(tmp_path / "a" / "b" / "file", b"content")
+    with alone_in(tmp_path / "c" / "d"):
+        pass
+    assert [stat.S_IMODE((tmp_path / each).stat().st_mode) for each in ("a", "a/b", "c", "c/d")] == [0o700] * 4
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):
