@@ -34,19 +34,18 @@ class AsyncCoordinatorClient(Shell):
     """
 
     def _open(self, verify: bool | str) -> None:
+        if isinstance(verify, str):
+            context = ssl.create_default_context(cafile=verify)
+        else:
+            context = httpx.create_ssl_context(verify=verify, trust_env=False)
         self._http = httpx.AsyncClient(
-            verify=ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify,
-            trust_env=not self._address.loopback,
+            verify=context,
+            trust_env=not self._address.loopback,  # for proxies; the context is ours
             timeout=None,  # noqa: S113 - the deadline is around the whole of it, see _send
         )
 
     call = _awaited(Operations.call)
-    version = _awaited(Operations.version)
     me = _awaited(Operations.me)
-    policy = _awaited(Operations.policy)
-    project = _awaited(Operations.project)
-    suggestion = _awaited(Operations.suggestion)
-    job = _awaited(Operations.job)
 
     async def aclose(self) -> None:
         """Close the connections."""

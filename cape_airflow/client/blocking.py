@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, Self
 
 import requests
 import urllib3
+from requests.utils import get_environ_proxies
 
 from cape_airflow.client.operations import Operations
 from cape_airflow.client.protocol import Answer, Conversation, NoAnswer, Send, T, Wait
@@ -20,7 +21,7 @@ from cape_airflow.client.shell import BROKEN, CHUNK, OVERDUE, Shell
 P = ParamSpec("P")
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 _REASONS = (
-    (requests.exceptions.SSLError, "the TLS handshake failed; is the certificate one that is trusted here?"),
+    (requests.exceptions.SSLError, "the TLS handshake failed; is its authority in the CA file given here?"),
     (requests.exceptions.ProxyError, "the proxy gave no connection"),
     (requests.exceptions.Timeout, OVERDUE),
     (urllib3.exceptions.TimeoutError, OVERDUE),
@@ -48,8 +49,10 @@ class CoordinatorClient(Shell):
 
     def _open(self, verify: bool | str) -> None:
         self._http = requests.Session()
+        self._http.trust_env = False  # it would replace `verify` by REQUESTS_CA_BUNDLE, and the token by a .netrc
         self._http.verify = verify
-        self._http.trust_env = not self._address.loopback
+        if not self._address.loopback:
+            self._http.proxies.update(get_environ_proxies(self.base_url))
         self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     call = _blocking(Operations.call)
@@ -136,8 +139,7 @@ class CoordinatorClient(Shell):
                 self.base_url + send.path,
                 params=send.query,
                 data=send.content,
-                # As `auth`, because a .netrc would replace a header.
-                auth=lambda request: self._authorize(request, send),
+                headers=self._headers(send),
                 timeout=send.seconds,
                 allow_redirects=False,
                 stream=True,
@@ -147,10 +149,6 @@ class CoordinatorClient(Shell):
                 return Answer(response.status_code, headers, body)
         except _FAILURES as error:
             return NoAnswer(next((reason for kind, reason in _REASONS if isinstance(error, kind)), BROKEN))
-
-    def _authorize(self, request: requests.PreparedRequest, send: Send) -> requests.PreparedRequest:
-        request.headers.update(self._headers(send))
-        return request
 
     def _body(self, response: requests.Response, expiry: float) -> bytes:
         """Read what comes, up to one byte too many, and never long after the caller has stopped waiting."""

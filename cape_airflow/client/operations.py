@@ -206,21 +206,22 @@ class Operations:
 
     # Jobs and the audit log
 
-    def start_job(self, project: str, start: JobStart) -> Conversation[None]:
-        """Tell that a job starts; the same job again is its next attempt.
+    def start_job(self, project: str, start: JobStart) -> Conversation[Job]:
+        """Tell that a job starts; the same job again is its next attempt. Return it as the coordinator now knows it.
 
         Raises:
             NotApproved: the policy is not approved in the project.
         """
-        return self.call(Request("PUT", path_of("projects", project, "jobs", start.job_id), nothing, start))
+        path = path_of("projects", project, "jobs", start.job_id)
+        return self.call(Request("PUT", path, _job(start.job_id), start))
 
-    def heartbeat(self, project: str, job_id: str, progress: Progress) -> Conversation[None]:
+    def heartbeat(self, project: str, job_id: str, progress: Progress) -> Conversation[Job]:
         """Tell how far a job is."""
-        return self._report(("projects", project, "jobs", job_id, "heartbeat"), progress)
+        return self._report(project, job_id, "heartbeat", progress)
 
-    def finish_job(self, project: str, job_id: str, finish: JobFinish) -> Conversation[None]:
+    def finish_job(self, project: str, job_id: str, finish: JobFinish) -> Conversation[Job]:
         """Tell how a job ended; telling the same twice is fine."""
-        return self._report(("projects", project, "jobs", job_id, "finish"), finish)
+        return self._report(project, job_id, "finish", finish)
 
     def jobs(self, project: str, limit: int | None = None) -> Conversation[tuple[Job, ...]]:
         """Return the jobs of a project."""
@@ -228,7 +229,7 @@ class Operations:
 
     def job(self, project: str, job_id: str) -> Conversation[Job]:
         """Return one job."""
-        return self.call(Request("GET", path_of("projects", project, "jobs", job_id), json_of(Job)))
+        return self.call(Request("GET", path_of("projects", project, "jobs", job_id), _job(job_id)))
 
     def audit(self, limit: int | None = None) -> Conversation[tuple[AuditEntry, ...]]:
         """Return the audit log, newest first. For admins."""
@@ -237,8 +238,9 @@ class Operations:
     def _create(self, path: tuple[str, ...], kind: type[T], body: Mapping[str, Any] | None) -> Conversation[T]:
         return self.call(Request("POST", path_of(*path), json_of(kind), body, keyed=True))
 
-    def _report(self, path: tuple[str, ...], body: BaseModel) -> Conversation[None]:
-        return self.call(Request("POST", path_of(*path), nothing, body, repeatable=True))
+    def _report(self, project: str, job_id: str, what: str, body: BaseModel) -> Conversation[Job]:
+        path = path_of("projects", project, "jobs", job_id, what)
+        return self.call(Request("POST", path, _job(job_id), body, repeatable=True))
 
     def _list(
         self, path: tuple[str, ...], kind: type[Item], limit: int | None = None, *, expiry: float | None = None
@@ -274,6 +276,19 @@ def _policy_request(path: str, known: tuple[str, SignedPolicy] | None) -> Reques
         headers={"If-None-Match": known[0]},
         accepts=(200, 304),
     )
+
+
+def _job(job_id: str) -> Callable[[Answer], Job]:
+    """Take nothing but this job for an answer: a status alone may come from a proxy, which would lose the report."""
+    read_job = json_of(Job)
+
+    def parse(answer: Answer) -> Job:
+        job = read_job(answer)
+        if job.job_id != job_id:
+            raise ValueError("it is about another job")
+        return job
+
+    return parse
 
 
 def _key(name: str) -> Callable[[Answer], Key]:

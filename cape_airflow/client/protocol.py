@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _NOT_APPROVED = ("no-approved-policy", "policy-not-approved")
 _LONGEST_REASON = 500
+_MISSING = "not-found"
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,14 @@ class Wait:
 Conversation = Generator[Send | Wait, Answer | NoAnswer | None, T]
 
 
-def read(request: Request[T], answer: Answer, max_bytes: int) -> T:
+def read(request: Request[T], answer: Answer, max_bytes: int, *, retried: bool = False) -> T:
     """Return what the coordinator's answer means.
+
+    Args:
+        request: what was asked.
+        answer: what came.
+        max_bytes: largest body that is taken.
+        retried: an earlier try may have been carried out, and its answer lost: what it deleted is missing now.
 
     Raises:
         CoordinatorProtocolError: too large, compressed although that was not asked for, a redirect, or not the JSON
@@ -131,6 +138,8 @@ def read(request: Request[T], answer: Answer, max_bytes: int) -> T:
         raise CoordinatorProtocolError(f"{request}: the answer is larger than {max_bytes} bytes")
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise CoordinatorProtocolError(f"{request}: the answer is compressed, which was not asked for")
+    if retried and request.method == "DELETE" and answer.status == 404 and _reason(answer)[0] == _MISSING:
+        answer = Answer(204, answer.headers, b"")
     if answer.status in request.accepts:
         try:
             return request.parse(answer)

@@ -59,7 +59,7 @@ def exchange(request: Request[T], limits: Limits, expiry: float) -> Conversation
             break
         outcome = yield Send(request.method, request.path, request.query, headers, content, left)
         if isinstance(outcome, Answer) and outcome.whole and not _passing(outcome.status):
-            return read(request, outcome, limits.max_bytes)
+            return read(request, outcome, limits.max_bytes, retried=tries > 1)
         trouble = f"{_describe(outcome)} (try {tries})"
         if not request.idempotent:
             trouble += "; whether it was carried out is not known, and asking twice could do it twice"

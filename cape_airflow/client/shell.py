@@ -28,7 +28,9 @@ class Shell(ABC):
         token: an API token.
         deadline: seconds for one call, all its tries, pauses and pages included.
         max_bytes: largest answer that is taken.
-        verify: check TLS certificates: True, False, or the path of a file of CA certificates.
+        verify: check TLS certificates: True for the authorities that come with `certifi`, False, or the path of a file
+            of CA certificates. ``REQUESTS_CA_BUNDLE`` and the like in the environment change none of them; proxies are
+            taken from there (``HTTPS_PROXY``, ``NO_PROXY``), but never to this machine.
         signing_keys: Ed25519 public keys that approvals may be signed with, base64url; None: those that the
             coordinator names at the first fetch of a policy.
         allow_http: take plain ``http`` to another machine.
@@ -69,6 +71,12 @@ class Shell(ABC):
     def base_url(self) -> str:
         """Where the coordinator is, without a trailing slash."""
         return self._address.url
+
+    @property
+    def token_id(self) -> str:
+        """Which token it is: the part before the comma, which is no secret; empty where the token has none."""
+        token_id, comma, _ = self._token.reveal().decode("ascii").partition(",")
+        return token_id if comma else ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_url!r})"

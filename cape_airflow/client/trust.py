@@ -75,7 +75,11 @@ def _approval(signed: SignedPolicy, keys: TrustedKeys, project: str) -> Approval
     """Return the signed approval; nothing of it is looked at before its signature holds, but for the key's name."""
     key = keys.get(str(signed.approval.get("key_id")))
     if key is None:
-        raise _refused(project, "its approval is signed by a key that is not trusted here")
+        raise _refused(
+            project,
+            "its approval is signed by a key that is not trusted here; where that is right, pin what "
+            "`cape coordinator signing-keys` prints (cape login does), after asking whoever runs the coordinator",
+        )
     try:
         key.verify(from_base64url(signed.signature), rfc8785.dumps(dict(signed.approval)))
         return Approval.model_validate(signed.approval)

@@ -192,6 +192,30 @@ class Clock:
 
 
 @pytest.fixture
+def job() -> dict[str, Any]:
+    """The body of a job that has started."""
+    return {
+        "project": "crm",
+        "job_id": "1" * 32,
+        "state": "running",
+        "attempts": 1,
+        "policy_digest": "0" * 64,
+        "engine": "local",
+        "kernels": "python",
+        "source": "in.csv",
+        "target": "out.csv",
+        "origin": {},
+        "started_at": "2026-11-21T10:00:00Z",
+        "heartbeat_at": "2026-11-21T10:00:00Z",
+        "finished_at": None,
+        "progress": {},
+        "columns": [],
+        "warnings": [],
+        "error": None,
+    }
+
+
+@pytest.fixture
 def clock() -> Clock:
     return Clock()
 
@@ -217,7 +241,8 @@ class Asynchronous:
         self.client = AsyncCoordinatorClient(url, TOKEN, clock=clock, sleep=clock.asleep, **options)
 
     def __call__(self, operation: str, *args: Any, **kwargs: Any) -> Any:
-        return self.runner.run(getattr(self.client, operation)(*args, **kwargs))
+        conversation = getattr(self.client._operations, operation)(*args, **kwargs)
+        return self.runner.run(self.client._carry_out(conversation))
 
     def close(self) -> None:
         self.runner.run(self.client.aclose())

@@ -14,11 +14,13 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from cape_airflow.client import CoordinatorClient
 from cape_airflow.client.protocol import Request, nothing
 from cape_airflow.errors import (
     CoordinatorProtocolError,
@@ -26,9 +28,11 @@ from cape_airflow.errors import (
     CoordinatorUnavailable,
     NotApproved,
 )
+from cape_airflow.jobs import JobFinish, JobStart, JobState, Outbox, Progress
 
 ME = {"id": "u1", "email": "a@example.org", "name": "A", "role": "user", "projects": []}
 TOKEN = "canaryTokenThatMustNeverBeShown"
+NOT_LOOPBACK = "0.0.0.0"  # noqa: S104 - nothing binds to it: it leads to this machine without being a loopback address
 
 
 def _reset(connection: socket.socket) -> None:
@@ -232,6 +236,69 @@ def test_the_idempotency_key_stays_the_same_over_tries_and_differs_between_calls
     assert {asked.body for asked in server.asked} == {b'{"a": 1}'}
 
 
+def test_what_a_lost_try_deleted_already_counts_as_deleted(faulty, answer, connect):
+    missing = answer(404, {"code": "not-found", "message": "there is no such token"})
+    server = faulty(answer(502), missing)
+    connect(server.url)("revoke_token", "01J")
+    assert [asked.method for asked in server.asked] == ["DELETE", "DELETE"]
+
+
+@pytest.mark.parametrize(
+    ("before", "body"),
+    [((), {"code": "not-found", "message": "no"}), ((502,), b"<html>not found</html>"), ((502,), {"code": "x"})],
+    ids=["at the first try", "by a proxy", "of another code"],
+)
+def test_any_other_404_to_a_delete_is_a_no(faulty, answer, connect, before, body):
+    server = faulty(*map(answer, before), answer(404, body))
+    with pytest.raises(CoordinatorRefused, match="404"):
+        connect(server.url)("revoke_token", "01J")
+
+
+def test_a_404_to_a_second_try_of_anything_but_a_delete_is_a_no(faulty, answer, connect):
+    server = faulty(answer(502), answer(404, {"code": "not-found", "message": "no"}))
+    with pytest.raises(CoordinatorRefused, match="404"):
+        connect(server.url)("me")
+
+
+REPORTS = {
+    "start_job": (
+        JobStart(
+            job_id="1" * 32,
+            policy_digest="0" * 64,
+            engine="local",
+            kernels="python",
+            source="in.csv",
+            target="out.csv",
+            started_at=datetime(2026, 11, 21, tzinfo=UTC),
+        ),
+    ),
+    "heartbeat": ("1" * 32, Progress()),
+    "finish_job": (
+        "1" * 32,
+        JobFinish(state=JobState.SUCCEEDED, progress=Progress(), finished_at=datetime(2026, 11, 21, tzinfo=UTC)),
+    ),
+}
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_a_report_has_arrived_where_the_job_comes_back(faulty, answer, connect, report, job):
+    assert connect(faulty(answer(201, job)).url)(report, "crm", *REPORTS[report]).job_id == "1" * 32
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_a_200_that_is_not_the_job_is_no_delivery(faulty, answer, connect, report, job):
+    for body in (b"<html>Please log in</html>", b"", {"status": "ok"}, job | {"job_id": "2" * 32}):
+        with pytest.raises(CoordinatorProtocolError, match="the answer"):
+            connect(faulty(answer(200, body)).url)(report, "crm", *REPORTS[report])
+
+
+def test_a_page_with_status_200_deletes_no_report(faulty, answer, tmp_path):
+    server = faulty(answer(200, b"<html>Please log in</html>"))
+    with CoordinatorClient(server.url, "id,secret", deadline=2.0) as client:
+        assert not Outbox(tmp_path, client).finish_job("crm", *REPORTS["finish_job"])
+        assert Outbox(tmp_path, client).flush().waiting == 1
+
+
 def test_no_error_shows_the_token(faulty, answer, connect):
     client = connect(faulty(answer(401, {"code": "unauthorized", "message": "expired"})).url)
     with pytest.raises(CoordinatorRefused) as caught:
@@ -247,7 +314,7 @@ def test_a_missing_policy_is_not_approved(faulty, answer, connect):
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that nobody has reason to trust, with its key."""
+    """A certificate for this machine that nobody has reason to trust, with its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
     now = datetime.now(UTC)
@@ -259,7 +326,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address(host)) for host in ("127.0.0.1", NOT_LOOPBACK)]),
+            critical=False,
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -311,3 +381,62 @@ def test_a_certificate_that_is_not_trusted_is_refused(tls_server, connect):
 
 def test_a_certificate_of_a_given_authority_is_trusted(tls_server, certificate, connect):
     assert connect(tls_server, verify=str(certificate))("me").id == "u1"
+
+
+@pytest.fixture
+def elsewhere(tls_server: str) -> str:
+    """The same server at an address that is not known to be this machine."""
+    return tls_server.replace("127.0.0.1", NOT_LOOPBACK)
+
+
+@pytest.fixture
+def other_authority() -> str:
+    """A file of authorities that do not know the server."""
+    return requests.certs.where()
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_given_authority_counts_whatever_the_environment_says(
+    elsewhere, certificate, other_authority, connect, monkeypatch, variable
+):
+    monkeypatch.setenv(variable, other_authority)
+    assert connect(elsewhere, verify=str(certificate))("me").id == "u1"
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_the_environment_adds_no_authority(elsewhere, certificate, connect, monkeypatch, variable):
+    monkeypatch.setenv(variable, str(certificate))
+    with pytest.raises(CoordinatorUnavailable, match="GET /v1/me"):
+        connect(elsewhere, deadline=2.0)("me")
+
+
+def test_another_authority_than_the_given_one_is_refused(elsewhere, other_authority, certificate, connect, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    with pytest.raises(CoordinatorUnavailable, match="GET /v1/me"):
+        connect(elsewhere, verify=other_authority, deadline=2.0)("me")
+
+
+def test_a_proxy_of_the_environment_is_used_for_another_machine_and_never_for_this_one(
+    faulty, answer, connect, monkeypatch
+):
+    proxy, server = faulty(answer(200, ME)), faulty(answer(200, ME))
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    connect("http://cape.example", allow_http=True)("me")
+    assert [asked.path for asked in proxy.asked] == ["http://cape.example/v1/me"]
+    connect(server.url)("me")
+    assert (len(proxy.asked), len(server.asked)) == (1, 1)
+
+
+def test_a_netrc_does_not_replace_the_token(faulty, answer, connect, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text(f"machine {NOT_LOOPBACK} login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    server = faulty(answer(200, ME))
+    connect(server.url.replace("127.0.0.1", NOT_LOOPBACK), allow_http=True)("me")
+    assert server.asked[0].headers["authorization"] == f"Bearer 01HFAULTYTOKEN,AQ{TOKEN}"
+
+
+@pytest.mark.parametrize(("token", "token_id"), [("01J,secret", "01J"), ("secret", "")])
+def test_a_token_id_is_no_part_of_the_secret(token, token_id):
+    with CoordinatorClient("https://cape.example", token) as client:
+        assert client.token_id == token_id
