@@ -25,7 +25,6 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules("cape_airflow.operators.transform"),
         "sensors": _modules("cape_airflow.sensors.approval"),
         "triggers": _modules("cape_airflow.triggers.approval"),
-        "extra-links": ["cape_airflow.links.job.CapeJobLink"],
         "plugins": [{"name": "cape", "plugin-class": "cape_airflow.plugins.cape.CapePlugin"}],
         "config": {"cape": _CONFIG},
     }
@@ -112,6 +111,13 @@ _CONFIG = {
             "string",
             "",
             "/var/lib/cape",
+        ),
+        "deployment": _option(
+            "Name of this Airflow among those that share a coordinator, the same on all its machines: part of the "
+            "identity of its jobs. Empty: [api] base_url.",
+            "string",
+            "",
+            "analytics-production",
         ),
         "outbox": _option(
             "Folder where a worker keeps job reports that could not be delivered. Empty: the folder outbox in home.",

@@ -17,7 +17,6 @@ from cape_airflow.provider_info import get_provider_info
 INFO = get_provider_info()
 CLASSES = [
     *(connection["hook-class-name"] for connection in INFO["connection-types"]),
-    *INFO["extra-links"],
     *(plugin["plugin-class"] for plugin in INFO["plugins"]),
 ]
 MODULES = [
@@ -56,13 +55,6 @@ def test_every_class_that_is_named_can_be_imported(path: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_every_module_that_is_named_can_be_imported(module: str) -> None:
     assert import_module(module).__doc__
-
-
-def test_every_operator_link_of_ours_is_listed() -> None:
-    from cape_airflow.operators.transform import CapeTransformOperator
-
-    used = {f"{type(link).__module__}.{type(link).__qualname__}" for link in CapeTransformOperator.operator_extra_links}
-    assert used == set(INFO["extra-links"])
 
 
 def test_both_entry_points_lead_to_what_the_metadata_names() -> None:
@@ -104,7 +96,7 @@ def test_the_fields_of_the_form_are_the_extras_that_the_hook_reads() -> None:
 def test_the_options_of_the_config_section_are_those_that_the_settings_read() -> None:
     from cape_airflow.hooks import settings
 
-    assert set(INFO["config"]["cape"]["options"]) == {"embedded", "home", "outbox"}
+    assert set(INFO["config"]["cape"]["options"]) == {"deployment", "embedded", "home", "outbox"}
     assert settings.embedded() is True
     assert settings.outbox_folder() == settings.home() / "outbox"
 

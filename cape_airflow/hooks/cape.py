@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,19 @@ from cape_airflow.errors import CapeError, CoordinatorUnavailable
 from cape_airflow.hooks import settings
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
+    from airflow.sdk import Connection
+
     from cape_airflow.client import ApprovedPolicy, AsyncCoordinatorClient, CoordinatorClient
     from cape_airflow.jobs import JobFinish, JobStart, Outbox, Progress
     from cape_airflow.keys import KeyProvider, KeyRing
 
 # A heartbeat holds up the run while it is on its way.
 _HEARTBEAT_SECONDS = 3.0
+
+_SAME_UID = (
+    "This task can read the embedded coordinator's root key: whoever writes DAGs can forge approvals and read every "
+    "key. Run tasks under another uid, or the coordinator elsewhere."
+)
 
 
 class CapeHook(BaseHook):
@@ -48,10 +57,8 @@ class CapeHook(BaseHook):
 
     async def async_client(self) -> AsyncCoordinatorClient:
         """Return a client for an event loop; the caller closes it."""
-        from cape_airflow.client import AsyncCoordinatorClient
-        from cape_airflow.hooks.address import client_options
-
-        return AsyncCoordinatorClient(**client_options(await self.aget_connection(self.cape_conn_id)))
+        # In a thread, since the first import takes more than a second, in which the loop serves nobody else.
+        return await asyncio.to_thread(_async_client, await self.aget_connection(self.cape_conn_id))
 
     def get_conn(self) -> CoordinatorClient:
         """Return the client, as Airflow calls it."""
@@ -75,6 +82,8 @@ class CapeHook(BaseHook):
         from cape_airflow.client import CoordinatorKeys
         from cape_airflow.keys import KeyRing
 
+        if settings.root_key_readable():
+            self.log.warning(_SAME_UID)
         return KeyRing(*first, CoordinatorKeys(self.client, project))
 
     def start_job(self, project: str, start: JobStart) -> None:
@@ -147,4 +156,12 @@ class CapeHook(BaseHook):
         kept = f"a report of job {job_id} could not be delivered; it is kept in {settings.outbox_folder()}"
         if self.require_report:
             raise CoordinatorUnavailable(kept)
-        self.log.warning("%s, and will be sent with the next report, or by: cape jobs flush", kept)
+        command = f"cape jobs flush --outbox {shlex.quote(str(settings.outbox_folder()))}"
+        self.log.warning("%s, and will be sent with the next report, or by: %s", kept, command)
+
+
+def _async_client(connection: Connection) -> AsyncCoordinatorClient:
+    from cape_airflow.client import AsyncCoordinatorClient
+    from cape_airflow.hooks.address import client_options
+
+    return AsyncCoordinatorClient(**client_options(connection))

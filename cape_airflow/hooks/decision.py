@@ -10,6 +10,8 @@ from cape_airflow.client.protocol import Answer, Request, json_of
 from cape_airflow.client.results import SignedPolicy, Suggestion
 from cape_airflow.errors import CoordinatorRefused
 
+_LONGEST_WORDS = 500
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -19,7 +21,7 @@ class Decision:
         state: open, approved or rejected.
         digest: of the approved policy; None as long as it is open, or when it was rejected.
         reviewer: who rejected it.
-        words: and why.
+        words: and why, on one line.
     """
 
     state: str
@@ -46,7 +48,8 @@ def decision(project: str, suggestion_id: str | None) -> Request[Decision]:
 def _of_suggestion(answer: Answer) -> Decision:
     suggestion = json_of(Suggestion)(answer)
     if suggestion.state == "rejected":
-        return Decision("rejected", None, suggestion.reviewed_by, suggestion.review_comment)
+        reviewer, words = _one_line(suggestion.reviewed_by), _one_line(suggestion.review_comment)
+        return Decision("rejected", None, reviewer, words)
     return Decision(suggestion.state, suggestion.digest if suggestion.state == "approved" else None)
 
 
@@ -54,8 +57,16 @@ def _of_project(answer: Answer) -> Decision:
     if answer.status == 200:
         return Decision("approved", json_of(SignedPolicy)(answer).digest)
     body = json.loads(answer.body)
-    if not isinstance(body, dict) or body.get("code") != "no-approved-policy":
-        raise CoordinatorRefused(
-            "there is no such project, or it is not open to this token", answer.status, "not-found"
-        )
-    return Decision("open")
+    match body:
+        case {"code": "no-approved-policy"}:
+            return Decision("open")
+        case {"code": "not-found"}:
+            message = "there is no such project, or it is not open to this token"
+            raise CoordinatorRefused(message, answer.status, "not-found")
+    raise ValueError("it is not the coordinator's")
+
+
+def _one_line(text: str | None) -> str:
+    """Return what somebody wrote so that it cannot forge a line of a log, nor turn its direction."""
+    printable = "".join(char if char.isprintable() else " " for char in (text or "")[:_LONGEST_WORDS])
+    return " ".join(printable.split())

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from traceback import extract_tb
 
-from cape_airflow.errors import CapeError, CoordinatorUnavailable, DatasetError
+from cape_airflow.errors import (
+    CapeError,
+    CoordinatorProtocolError,
+    CoordinatorRefused,
+    CoordinatorUnavailable,
+    DatasetError,
+)
 from cape_airflow.hooks.compat import AirflowException, AirflowFailException
 
 # A coordinator or a storage that is down comes back. All else stays wrong until somebody mends it.
@@ -19,6 +25,18 @@ def task_failure(error: CapeError) -> AirflowException:
     """Return the exception that a task ends with: of a kind that Airflow retries, or does not."""
     kind = AirflowException if isinstance(error, _PASSING) else AirflowFailException
     return kind(f"{type(error).__name__}: {error}")
+
+
+def refused(error: Exception) -> str:
+    """Return the code of the coordinator's no to whoever asks; empty for all else, such as a page in its place."""
+    return error.code if isinstance(error, CoordinatorRefused) and error.status in (401, 403, 404) else ""
+
+
+def passing(error: CapeError) -> bool:
+    """Return whether a wait goes on: the coordinator gave no answer, or somebody answered in its place."""
+    if isinstance(error, CoordinatorRefused):
+        return not refused(error)
+    return isinstance(error, CoordinatorUnavailable | CoordinatorProtocolError)
 
 
 def unexpected(error: BaseException) -> AirflowException:

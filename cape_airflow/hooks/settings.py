@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from airflow.configuration import AIRFLOW_HOME, conf
@@ -15,6 +16,16 @@ def embedded() -> bool:
 def home() -> Path:
     """Return the folder of the embedded coordinator's data."""
     return Path(conf.get("cape", "home", fallback="") or Path(AIRFLOW_HOME, "cape"))
+
+
+def root_key_readable() -> bool:
+    """Return whether this process can read the root key of the embedded coordinator."""
+    return "CAPE_ROOT_KEY" in os.environ or os.access(home() / "root.key", os.R_OK)
+
+
+def deployment() -> str:
+    """Return what tells the jobs of this Airflow from those of others at the same coordinator."""
+    return str(conf.get("cape", "deployment", fallback="") or conf.get("api", "base_url", fallback="") or "")
 
 
 def outbox_folder() -> Path:

@@ -50,10 +50,17 @@ class Reporter:
         """Report the start, and the failure where the body raises; success is for the caller to report."""
         if self._hook:
             self._hook.start_job(self._project, self._start)
+            self._log.info(
+                "Job %s: %s (cape jobs get %s %s)",
+                self._start.job_id,
+                self._hook.job_url(self._project, self._start.job_id),
+                self._project,
+                self._start.job_id,
+            )
         try:
             yield
         except BaseException as error:
-            self._finish_failed(failed(self._progress, error))
+            self._finish(failed(self._progress, error), required=False)  # the task ends with what failed first
             raise
 
     def progress(self, progress: Progress) -> None:
@@ -61,21 +68,28 @@ class Reporter:
         self._progress = progress
         if self._clock() < self._due:
             return
-        self._log.info("%s", describe(progress))
+        self._log.info("%s", progress.describe())
         self._heartbeat(progress)
         self._due = self._clock() + _EVERY_SECONDS
 
     def finish(self, finish: JobFinish) -> None:
-        """Log and report how the run ended."""
-        self._log.info("Job %s %s: %s", self._start.job_id, finish.state, describe(finish.progress))
-        if self._hook:
-            self._hook.finish_job(self._project, self._start.job_id, finish)
+        """Log and report a success. Its output is there by now: that it could not be reported only is a warning.
 
-    def _finish_failed(self, finish: JobFinish) -> None:
+        Raises:
+            CapeError: it could not be reported, and the hook requires that.
+        """
+        self._finish(finish, required=self._hook is not None and self._hook.require_report)
+
+    def _finish(self, finish: JobFinish, *, required: bool) -> None:
+        self._log.info("Job %s %s: %s", self._start.job_id, finish.state, finish.progress.describe())
+        if not self._hook:
+            return
         try:
-            self.finish(finish)
-        except CapeError as error:  # what failed first is what the task ends with
-            self._log.warning("The failure could not be reported: %s", error)
+            self._hook.finish_job(self._project, self._start.job_id, finish)
+        except CapeError as error:
+            if required:
+                raise
+            self._log.warning("That the job %s could not be reported: %s", finish.state, error)
 
     def _heartbeat(self, progress: Progress) -> None:
         if not self._hook:
@@ -84,10 +98,3 @@ class Reporter:
             self._hook.heartbeat(self._project, self._start.job_id, progress)
         except CoordinatorError as error:  # the end is reported for certain; this only shows it coming
             self._log.warning("The coordinator did not take the heartbeat: %s", error)
-
-
-def describe(progress: Progress) -> str:
-    """Return one line about how far a run is."""
-    total = f" of {progress.rows_total:,}" if progress.rows_total is not None else ""
-    rate = f", {progress.rows_in / progress.seconds:,.0f} rows/s" if progress.seconds else ""
-    return f"{progress.rows_in:,}{total} rows read, {progress.rows_out:,} written{rate}"

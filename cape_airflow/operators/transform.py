@@ -17,7 +17,8 @@ from cape_airflow.errors import CapeError, NotApproved, PolicyError
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.hooks.compat import AirflowException
 from cape_airflow.hooks.failure import task_failure, unexpected
-from cape_airflow.links.job import CapeJobLink
+from cape_airflow.hooks.given import given, refuse_vanished
+from cape_airflow.hooks.settings import deployment
 from cape_airflow.operators.storage import filesystem_of, refuse_credentials
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
@@ -47,7 +48,7 @@ class CapeTransformOperator(BaseOperator):
         policy_digest: the only digest that may run (templated), e.g. the XCom of `CapePolicyApprovalSensor`;
             None: the policy that is approved when the task starts.
         policy_file: path of a policy (templated). With a `project`, the coordinator must have approved just that text.
-        key_file: path of a key file (templated), see `cape keys new`.
+        key_file: path of a key file (templated), see `cape keys new`; only without a `project`.
         cape_conn_id: connection of type `cape`; used with a `project` only.
         source_format: parquet, csv, jsonl or ipc; None: by the suffix.
         target_format: the same, for the output.
@@ -60,7 +61,6 @@ class CapeTransformOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("project", "source", "target", "policy_digest", "policy_file", "key_file")
-    operator_extra_links = (CapeJobLink(),)
     ui_color = "#d9e8e3"
 
     def __init__(
@@ -84,7 +84,9 @@ class CapeTransformOperator(BaseOperator):
         super().__init__(**kwargs)
         if project is None and policy_file is None:
             raise ValueError("give a project, whose approved policy is applied, or a policy_file")
-        refuse_credentials(source, target)
+        if project is not None and key_file is not None:
+            raise ValueError("the keys of a project are the coordinator's: give a project or a key_file, not both")
+        refuse_credentials(*(url for url in (source, target) if isinstance(url, str)))  # or the output of a task
         self.source = source
         self.target = target
         self.project = project
@@ -98,7 +100,14 @@ class CapeTransformOperator(BaseOperator):
         self.source_conn_id = source_conn_id
         self.target_conn_id = target_conn_id
         self.fail_on_report = fail_on_report
-        self.job_url = ""
+        self._given = given(
+            source=source,
+            target=target,
+            project=project,
+            policy_digest=policy_digest,
+            policy_file=policy_file,
+            key_file=key_file,
+        )
         self._killed = False
 
     @cached_property
@@ -130,6 +139,7 @@ class CapeTransformOperator(BaseOperator):
         from cape_airflow.engines import run_local
         from cape_airflow.policy import compile_plan
 
+        refuse_vanished(self, self._given)
         refuse_credentials(self.source, self.target)
         policy = self._policy()
         source = self._open_source()
@@ -138,7 +148,6 @@ class CapeTransformOperator(BaseOperator):
         start = self._job_start(context["ti"], plan)
         reporter = self._reporter(start)
         with reporter.told():
-            self.job_url = "" if self.project is None else self.hook.job_url(self.project, start.job_id)
             finish = run_local(
                 plan,
                 self._keys(policy),
@@ -174,10 +183,10 @@ class CapeTransformOperator(BaseOperator):
     def _keys(self, policy: Policy) -> KeyRing:
         from cape_airflow.keys import EnvironmentKeys, FileKeys, KeyRing
 
-        first = [policy.inline_keys(), *([] if self.key_file is None else [FileKeys(self.key_file)])]
         if self.project is not None:
-            return self.hook.get_keys(self.project, *first)
-        return KeyRing(*first, EnvironmentKeys())
+            return self.hook.get_keys(self.project, policy.inline_keys())
+        file = [] if self.key_file is None else [FileKeys(self.key_file)]
+        return KeyRing(policy.inline_keys(), *file, EnvironmentKeys())
 
     def _open_source(self) -> Source:
         from cape_airflow.datasets import open_source
@@ -212,7 +221,7 @@ class CapeTransformOperator(BaseOperator):
             source=self.source,
             target=self.target,
             started_at=datetime.now(UTC),
-            origin={name: str(getattr(ti, name)) for name in names},
+            origin={"deployment": deployment(), **{name: str(getattr(ti, name)) for name in names}},
         )
 
     def _reporter(self, start: JobStart) -> Reporter:
@@ -237,8 +246,8 @@ class CapeTransformOperator(BaseOperator):
 
 
 def job_id_of(ti: Any) -> str:
-    """Return the job id of a task instance, 32 hex digits: the same for all its tries."""
-    identity = json.dumps([ti.dag_id, ti.run_id, ti.task_id, ti.map_index])
+    """Return the job id of a task instance, 32 hex digits: the same for all its tries, and for no other Airflow's."""
+    identity = json.dumps([deployment(), ti.dag_id, ti.run_id, ti.task_id, ti.map_index])
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 

@@ -8,9 +8,13 @@ coordinator authenticates each of its own.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+import time
+from collections.abc import Callable
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 URL_PREFIX = "/cape"
+RETRY_SECONDS = 30.0
 
 
 class CapePlugin(AirflowPlugin):
@@ -35,15 +40,42 @@ class CapePlugin(AirflowPlugin):
         """The app to mount: one in the API server, none in any other process or with `[cape] embedded = False`."""
         if "airflow.api_fastapi.main" not in sys.modules or not settings.embedded():
             return []
-        return [{"name": "cape", "app": coordinator(), "url_prefix": URL_PREFIX}]
+        return [{"name": "cape", "app": EmbeddedCoordinator(), "url_prefix": URL_PREFIX}]
 
 
-def coordinator() -> ASGIApp:
-    """Return the coordinator's app, or one that answers 503 where it cannot start.
+class EmbeddedCoordinator:
+    """The coordinator's app; while it cannot start, one that answers 503 and now and then tries again.
 
     A coordinator that cannot start must not take Airflow's API server, and with it every DAG, down. It says so in
     the API server's log, and to every caller; tasks that need it fail, since nothing approves their policy.
+
+    Args:
+        clock: seconds that never go back.
     """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._starting = Lock()
+        self._app: ASGIApp | None = None
+        self._start()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request."""
+        if self._app is None and self._clock() >= self._next_try:
+            await asyncio.to_thread(self._start)
+        await (self._app or unavailable)(scope, receive, send)
+
+    def _start(self) -> None:
+        if not self._starting.acquire(blocking=False):
+            return  # another request is at it
+        try:
+            self._app = self._app or _new_app()
+            self._next_try = self._clock() + RETRY_SECONDS
+        finally:
+            self._starting.release()
+
+
+def _new_app() -> ASGIApp | None:
     try:
         from cape_airflow.coordinator.app import create_app
         from cape_airflow.coordinator.settings import Settings
@@ -51,11 +83,12 @@ def coordinator() -> ASGIApp:
         return create_app(Settings(home=settings.home()))
     except Exception:  # whatever the reason, the API server goes on
         log.exception(
-            "The embedded Cape coordinator in %s did not start; /cape answers 503 until the API server is restarted. "
-            "Switch it off with [cape] embedded = False.",
+            "The embedded Cape coordinator in %s did not start; /cape answers 503, and a request tries again after "
+            "%.0f s. Switch it off with [cape] embedded = False.",
             settings.home(),
+            RETRY_SECONDS,
         )
-        return unavailable
+        return None
 
 
 async def unavailable(scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from cape_airflow.errors import CapeError, CoordinatorUnavailable
+from cape_airflow.errors import CapeError
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.hooks.compat import AirflowFailException, AirflowSensorTimeout
-from cape_airflow.hooks.failure import task_failure
+from cape_airflow.hooks.failure import passing, task_failure
+from cape_airflow.hooks.given import given, refuse_vanished
 from cape_airflow.triggers.approval import CapePolicyApprovalTrigger
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         self.suggestion_id = suggestion_id
         self.cape_conn_id = cape_conn_id
         self.deferrable = deferrable
+        self._given = given(project=project, suggestion_id=suggestion_id)
 
     def execute(self, context: Context) -> str:
         """Return the digest of the approved policy; or defer until there is one.
@@ -68,21 +71,25 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask once."""
-        digest = self._approved_digest(patient=True)
+        digest = self._approved_digest()
         return PokeReturnValue(digest is not None, digest)
 
     def ask_or_defer(self, context: Context) -> str:
         """Ask once; without a decision, hand over to the trigger."""
-        return self._approved_digest(patient=True) or self._defer()
+        return self._approved_digest() or self._defer(time.time() + self.timeout)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> str:
-        """Return the digest of the approved policy, once the trigger has seen a decision."""
+    def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> str:
+        """Return the digest of the approved policy, once the trigger has seen a decision.
+
+        Args:
+            context: of the task.
+            event: of the trigger.
+            deadline: until when, in seconds of the epoch, a decision that cannot be seen from here is waited for;
+                None: as long as at first.
+        """
         if event["status"] == "error":
             raise AirflowFailException(f"{self._awaited} could not be waited for: {event['code']}")
-        digest = self._approved_digest(patient=False)
-        if digest is None:
-            raise AirflowFailException(f"{self._awaited} was decided, and now is not: was the coordinator set back?")
-        return digest
+        return self._approved_digest() or self._defer(deadline or time.time() + self.timeout)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; says what was waited for where it took too long."""
@@ -97,8 +104,11 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
             return f"suggestion `{self.suggestion_id}` of project `{self.project}`"
         return f"a policy of project `{self.project}`"
 
-    def _defer(self) -> NoReturn:
-        self.log.info("Waiting up to %.0f s: %s is not approved yet.", self.timeout, self._awaited)
+    def _defer(self, deadline: float) -> NoReturn:
+        left = deadline - time.time()
+        if left <= 0:
+            raise AirflowSensorTimeout
+        self.log.info("Waiting up to %.0f s: %s is not approved yet.", left, self._awaited)
         self.defer(
             trigger=CapePolicyApprovalTrigger(
                 project=self.project,
@@ -107,15 +117,16 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
                 poke_interval=self.poke_interval,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout),
+            kwargs={"deadline": deadline},
+            timeout=timedelta(seconds=left),
         )
 
-    def _approved_digest(self, *, patient: bool) -> str | None:
-        """Ask, and turn errors into Airflow's; `patient` takes a coordinator that is down for "not yet"."""
+    def _approved_digest(self) -> str | None:
+        """Ask, and turn errors into Airflow's; a coordinator that is down means "not yet"."""
         try:
             return self._ask()
         except CapeError as error:
-            if not (patient and isinstance(error, CoordinatorUnavailable)):
+            if not passing(error):
                 raise task_failure(error) from None
             self.log.warning("The coordinator cannot be reached, and will be asked again: %s", error)
             return None
@@ -124,6 +135,7 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         """Return the digest of the approved policy, None where there is no decision yet."""
         from cape_airflow.hooks.decision import decision
 
+        refuse_vanished(self, self._given)
         hook = CapeHook(self.cape_conn_id)
         found = hook.client.call(decision(self.project, self.suggestion_id))
         if found.state == "rejected":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from cape_airflow.errors import CoordinatorRefused, CoordinatorUnavailable
+from cape_airflow.errors import CapeError
 from cape_airflow.hooks.cape import CapeHook
+from cape_airflow.hooks.failure import refused
 
 if TYPE_CHECKING:
     from cape_airflow.client import AsyncCoordinatorClient
@@ -24,9 +26,9 @@ class CapePolicyApprovalTrigger(BaseTrigger):
     """Fires once a project has an approved policy, or a suggestion is approved or rejected.
 
     It keeps no state: a triggerer that is restarted simply asks again. The event only says that there is something to
-    see, ``{"status": "decided"}``, or that asking makes no sense, ``{"status": "error", "code": ...}``; the task then
-    asks for itself. A coordinator that cannot be reached is asked again, with growing pauses; how long in all is up to
-    the timeout of the deferral.
+    see, ``{"status": "decided"}``, or that the coordinator refuses to answer, ``{"status": "error", "code": ...}``; the
+    task then asks for itself. Whatever else goes wrong (no answer, a proxy's page, no connection) is logged, and the
+    question asked again, with growing pauses; how long in all is up to the timeout of the deferral.
 
     Args:
         project: label.
@@ -52,31 +54,37 @@ class CapePolicyApprovalTrigger(BaseTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Ask until there is a decision; yield one event."""
-        try:
-            async with await CapeHook(self.cape_conn_id).async_client() as client:
-                await self._until_decided(client)
-        except Exception as error:  # noqa: BLE001 - the event fails the task; the message may not enter the database
-            code = error.code if isinstance(error, CoordinatorRefused) and error.code else type(error).__name__
-            event = {"status": "error", "code": code}
-        else:
-            event = {"status": "decided"}
+        """Ask until there is a decision, or the coordinator refuses to answer; yield one event."""
+        async with AsyncExitStack() as clients:
+            event = await self._event(clients)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's has no types
 
-    async def _until_decided(self, client: AsyncCoordinatorClient) -> None:
-        from cape_airflow.hooks.decision import decision
-
-        question = decision(self.project, self.suggestion_id)
+    async def _event(self, clients: AsyncExitStack) -> dict[str, str]:
         pause = SETTLING_SECONDS
+        client: AsyncCoordinatorClient | None = None
         while True:
             await asyncio.sleep(pause)
             try:
-                if (await client.call(question)).state != "open":
-                    return
+                if client is None:
+                    client = await clients.enter_async_context(await CapeHook(self.cape_conn_id).async_client())
+                if await self._decided(client):
+                    return {"status": "decided"}
                 pause = self.poke_interval
-            except CoordinatorUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is may pass before the deferral's timeout
+                if code := refused(error):
+                    return {"status": "error", "code": code}
                 pause = longer(pause, self.poke_interval)
-                self.log.warning("The coordinator cannot be reached, next try in %.0f s: %s", pause, error)
+                self.log.warning("No answer of the coordinator, next try in %.0f s: %s", pause, _shown(error))
+
+    async def _decided(self, client: AsyncCoordinatorClient) -> bool:
+        from cape_airflow.hooks.decision import decision  # what it imports was loaded with the client
+
+        return (await client.call(decision(self.project, self.suggestion_id))).state != "open"
+
+
+def _shown(error: Exception) -> str:
+    """Return an error as the triggerer's log may show it: of one that is not ours, the class only."""
+    return str(error) if isinstance(error, CapeError) else type(error).__name__
 
 
 def longer(pause: float, poke_interval: float) -> float:

@@ -54,6 +54,19 @@ def test_the_keys_of_the_project_are_had_by_name(project: str) -> None:
 
 
 @pytest.mark.usefixtures("connected")
+def test_a_task_that_can_read_the_root_key_of_the_coordinator_says_so(
+    project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CAPE__HOME", str(tmp_path))
+    monkeypatch.delenv("CAPE_ROOT_KEY", raising=False)
+    CapeHook().get_keys(project)
+    assert "can forge approvals" not in capsys.readouterr().out
+    (tmp_path / "root.key").touch()
+    CapeHook().get_keys(project)
+    assert "can forge approvals" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("connected")
 def test_a_job_is_started_followed_and_finished(people: People, project: str) -> None:
     digest = people.approve(project)
     hook = CapeHook()
@@ -79,7 +92,9 @@ def test_a_report_that_cannot_be_delivered_is_kept_and_the_log_says_so(
     outage.begin()
     CapeHook().start_job(outage.project, _start(outage.digest))
     assert len(waiting(own_outbox)) == 1
-    assert f"job {JOB} could not be delivered; it is kept in {own_outbox}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"job {JOB} could not be delivered; it is kept in {own_outbox}" in said
+    assert f"cape jobs flush --outbox {own_outbox}" in said
 
 
 def test_a_report_that_was_kept_is_delivered_with_the_next_one(outage: Outage, own_outbox: Path) -> None:

@@ -40,15 +40,28 @@ def test_a_rejected_suggestion_comes_with_reviewer_and_words(
     assert found.reviewer
 
 
+def test_the_words_of_a_reviewer_can_neither_forge_a_line_of_a_log_nor_turn_it(
+    worker: CoordinatorClient, people: People, project: str
+) -> None:
+    suggestion = people.suggest(project)
+    words = "no\x1b[2J\r\n2026 INFO approved \u202e gnp\u2028\n" + "x" * 600
+    people.officer.reject(project, suggestion.id, suggestion.digest, words)
+    found = worker.call(decision(project, suggestion.id)).words
+    assert found
+    assert found.startswith("no [2J 2026 INFO approved gnp xxx")
+    assert found.isprintable()
+    assert len(found) <= 500
+
+
 @pytest.mark.parametrize("suggestion_id", [None, "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
 def test_a_project_that_is_not_there_is_no_open_one(worker: CoordinatorClient, suggestion_id: str | None) -> None:
     with pytest.raises(CoordinatorRefused):
         worker.call(decision("nowhere", suggestion_id))
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"code": "not-found"}', b'"no-approved-policy"'])
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"detail": "Not Found"}', b'"no-approved-policy"'])
 def test_a_404_of_somebody_else_is_not_taken_for_an_open_decision(body: bytes) -> None:
-    with pytest.raises((CoordinatorRefused, CoordinatorProtocolError)):
+    with pytest.raises(CoordinatorProtocolError):
         read(decision("pay", None), Answer(404, {}, body), 1000)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cape_airflow import errors
 from cape_airflow.hooks.compat import AirflowException, AirflowFailException
-from cape_airflow.hooks.failure import task_failure, unexpected
+from cape_airflow.hooks.failure import passing, refused, task_failure, unexpected
 
 
 @pytest.mark.parametrize("error", [errors.CoordinatorUnavailable("down"), errors.DatasetError("no such bucket")])
@@ -31,6 +31,32 @@ def test_what_stays_wrong_until_somebody_mends_it_is_not_tried_again(error: erro
     failure = task_failure(error)
     assert isinstance(failure, AirflowFailException)
     assert str(failure) == f"{type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_the_coordinators_own_no_ends_a_wait(status: int) -> None:
+    error = errors.CoordinatorRefused("no", status, "not-found")
+    assert refused(error) == "not-found"
+    assert not passing(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.CoordinatorUnavailable("down"),
+        errors.CoordinatorProtocolError("a redirect"),
+        errors.CoordinatorRefused("the page of a proxy", 404),
+        errors.CoordinatorRefused("too early", 425, "too-early"),
+    ],
+)
+def test_what_somebody_else_answers_in_place_of_the_coordinator_does_not(error: errors.CapeError) -> None:
+    assert refused(error) == ""
+    assert passing(error)
+
+
+@pytest.mark.parametrize("error", [errors.NotApproved("a bad signature"), errors.CoordinatorError("no API token")])
+def test_what_nobody_but_us_can_mend_does_not_pass_in_a_task(error: errors.CapeError) -> None:
+    assert not passing(error)
 
 
 def _fails_with(value: str) -> None:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cape_airflow.errors import DataError
+from cape_airflow.errors import CoordinatorRefused, DataError
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.jobs import JobFinish, JobStart, JobState, Progress
-from cape_airflow.operators.reporting import Reporter, describe
+from cape_airflow.operators.reporting import Reporter
 from tests.airflow.coordinator import Outage
 
 JOB = "fedcba9876543210fedcba9876543210"
@@ -41,12 +41,6 @@ def _start(digest: str = "0" * 64) -> JobStart:
 def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     with caplog.at_level(logging.INFO, log.name):
         yield caplog
-
-
-def test_a_line_about_progress_says_rows_and_speed() -> None:
-    progress = Progress(rows_in=500_000, rows_out=499_000, rows_total=1_000_000, seconds=2.0)
-    assert describe(progress) == "500,000 of 1,000,000 rows read, 499,000 written, 250,000 rows/s"
-    assert describe(Progress(rows_in=1)) == "1 rows read, 0 written"
 
 
 def test_progress_is_logged_every_ten_seconds(logged: pytest.LogCaptureFixture) -> None:
@@ -121,12 +115,50 @@ def test_a_failure_that_cannot_be_reported_does_not_hide_what_failed(
 
     with pytest.raises(DataError):
         run()
-    assert "The failure could not be reported" in logged.text
+    assert "That the job failed could not be reported" in logged.text
+
+
+def _succeeded() -> JobFinish:
+    return JobFinish(state=JobState.SUCCEEDED, progress=Progress(rows_in=3, rows_out=2), finished_at=datetime.now(UTC))
+
+
+def test_where_the_job_is_to_be_seen_is_logged_at_its_start(outage: Outage, logged: pytest.LogCaptureFixture) -> None:
+    with Reporter(_start(outage.digest), log, CapeHook(), outage.project).told():
+        [message] = [record.getMessage() for record in logged.records if record.name == log.name]
+    assert f"{outage.people.url}/v1/projects/{outage.project}/jobs/{JOB}" in message
+    assert f"cape jobs get {outage.project} {JOB}" in message
+
+
+def test_a_success_that_the_coordinator_does_not_take_is_a_warning_since_the_output_is_there(
+    outage: Outage, logged: pytest.LogCaptureFixture
+) -> None:
+    reporter = Reporter(_start(outage.digest), log, CapeHook(), outage.project)
+    with reporter.told():
+        CapeHook().finish_job(outage.project, JOB, _succeeded())  # by another copy of this task
+    reporter.finish(_succeeded())
+    assert "That the job succeeded could not be reported: " in logged.text
+    assert "job-finished" in logged.text
+
+
+def test_a_success_that_the_coordinator_does_not_take_fails_where_reports_are_required(outage: Outage) -> None:
+    reporter = Reporter(_start(outage.digest), log, CapeHook(require_report=True), outage.project)
+    with reporter.told():
+        CapeHook().finish_job(outage.project, JOB, _succeeded())
+    with pytest.raises(CoordinatorRefused, match="job-finished"):
+        reporter.finish(_succeeded())
+
+
+def test_a_success_that_can_neither_be_delivered_nor_kept_is_a_warning(
+    outage: Outage, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter = Reporter(_start(outage.digest), log, CapeHook(), outage.project)
+    monkeypatch.setenv("AIRFLOW__CAPE__OUTBOX", "/proc/no-room-here")
+    with reporter.told():
+        outage.begin()
+    reporter.finish(_succeeded())
+    assert "That the job succeeded could not be reported: " in logged.text
 
 
 def test_the_end_is_logged_where_no_coordinator_hears_of_it(logged: pytest.LogCaptureFixture) -> None:
-    finish = JobFinish(
-        state=JobState.SUCCEEDED, progress=Progress(rows_in=3, rows_out=2), finished_at=datetime.now(UTC)
-    )
-    Reporter(_start(), log).finish(finish)
+    Reporter(_start(), log).finish(_succeeded())
     assert logged.messages == [f"Job {JOB} succeeded: 3 rows read, 2 written"]

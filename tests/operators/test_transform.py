@@ -12,14 +12,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from airflow.sdk import DAG
-from airflow.serialization import serialized_objects
+from airflow.sdk import DAG, task
 
 from cape_airflow.errors import CapeError
 from cape_airflow.hooks.compat import AirflowException, AirflowFailException
 from cape_airflow.jobs.outbox import waiting
 from cape_airflow.keys import add_key
 from cape_airflow.operators.transform import CapeTransformOperator, job_id_of
+from cape_airflow.sensors.approval import CapePolicyApprovalSensor
 from tests.airflow.coordinator import POLICY, Outage, People
 
 ROWS = {"email": ["ann@example.com", "bob@example.com", None, "cy@example.com"], "country": ["NL", "XX", "DE", "NL"]}
@@ -87,14 +87,12 @@ class TestWithACoordinator:
             "country": (3, 0),
         }
         assert job.origin["task_id"] == "deidentify"
-        assert operator.job_url == f"{people.url}/v1/projects/{project}/jobs/{result['job_id']}"
 
     def test_without_an_approved_policy_nothing_runs(self, project: str, source: Path, target: Path) -> None:
         operator = _operator(source, target, project=project)
         with pytest.raises(AirflowFailException, match="NotApproved"):
             operator.execute(_context())
         assert not target.exists()
-        assert operator.job_url == ""
 
     def test_a_pinned_digest_runs_although_another_policy_is_approved_now(
         self, people: People, project: str, source: Path, target: Path
@@ -121,11 +119,26 @@ class TestWithACoordinator:
         with pytest.raises(AirflowFailException, match="did its template find nothing"):
             _operator(source, target, project=project, policy_digest=empty).execute(_context())
 
-    def test_a_project_whose_template_found_nothing_does_not_run_the_policy_file_instead(
-        self, source: Path, target: Path, policy_file: Path, key_file: Path
+    def test_a_pin_that_is_the_output_of_a_skipped_task_does_not_run_whatever_is_approved(
+        self, people: People, project: str, source: Path, target: Path
     ) -> None:
-        operator = _operator(source, target, project="", policy_file=str(policy_file), key_file=str(key_file))
-        with pytest.raises(AirflowFailException):
+        people.approve(project)
+        with DAG("pay", schedule=None):
+            sensor = CapePolicyApprovalSensor(task_id="approved", project=project)
+            operator = _operator(source, target, project=project, policy_digest=sensor.output)
+        context = _context(xcom_pull=lambda **_: None)
+        operator.render_template_fields({**context, "expanded_ti_count": None})
+        assert operator.policy_digest is None
+        with pytest.raises(AirflowFailException, match="policy_digest was given, but"):
+            operator.execute(context)
+        assert not target.exists()
+
+    def test_a_project_whose_template_found_nothing_does_not_run_the_policy_file_instead(
+        self, source: Path, target: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "policy.yaml").write_text(KEEP_ALL)
+        operator = _operator(source, target, project="", policy_file=str(tmp_path / "policy.yaml"))
+        with pytest.raises(AirflowFailException, match="project was given, but"):
             operator.execute(_context())
         assert not target.exists()
 
@@ -228,7 +241,6 @@ class TestWithAPolicyFile:
             source, target, policy_file=str(policy_file), key_file=str(key_file), cape_conn_id="no_such_connection"
         )
         assert operator.execute(_context())["rows_out"] == 3
-        assert operator.job_url == ""
 
     def test_keys_are_taken_from_the_environment_too(
         self, source: Path, target: Path, policy_file: Path, monkeypatch: pytest.MonkeyPatch
@@ -328,6 +340,21 @@ def test_the_job_id_is_the_same_for_all_tries_and_for_no_other_task() -> None:
     assert job_id_of(_context(try_number=7)["ti"]) == job_id_of(_context()["ti"])
 
 
+def test_two_airflows_have_jobs_of_their_own_although_dags_and_runs_have_the_same_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ids = set()
+    for option, name in (
+        ("API__BASE_URL", "https://a.example"),
+        ("API__BASE_URL", "https://b.example"),
+        ("CAPE__DEPLOYMENT", "c"),
+    ):
+        monkeypatch.setenv(f"AIRFLOW__{option}", name)
+        ids.add(job_id_of(_context()["ti"]))
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://d.example")  # of no meaning beside a name of its own
+    assert len(ids | {job_id_of(_context()["ti"])}) == 3
+
+
 def test_names_that_join_in_the_same_way_are_different_jobs() -> None:
     assert job_id_of(_context(dag_id="a", run_id="b.c")["ti"]) != job_id_of(_context(dag_id="a.b", run_id="c")["ti"])
 
@@ -348,6 +375,45 @@ def test_a_templated_url_with_credentials_is_refused_when_it_runs() -> None:
     assert "hunter2" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("argument", ["source", "target", "project", "policy_digest", "policy_file"])
+def test_a_native_template_that_finds_nothing_stops_the_task(argument: str, source: Path, target: Path) -> None:
+    given = {"source": str(source), "target": str(target), "project": "pay", "policy_file": "p.yaml"}
+    with DAG("pay", schedule=None, render_template_as_native_obj=True):
+        operator = CapeTransformOperator(task_id="deidentify", **{**given, argument: "{{ params.get('missing') }}"})
+    operator.render_template_fields({"params": {}})
+    assert getattr(operator, argument) is None
+    with pytest.raises(AirflowFailException, match=f"NotApproved: {argument} was given, but"):
+        operator.execute(_context())
+
+
+def test_a_key_file_whose_native_template_finds_nothing_is_not_replaced_by_the_environment(
+    source: Path, target: Path, policy_file: Path
+) -> None:
+    with DAG("pay", schedule=None, render_template_as_native_obj=True):
+        operator = _operator(source, target, policy_file=str(policy_file), key_file="{{ params.get('missing') }}")
+    operator.render_template_fields({"params": {}})
+    with pytest.raises(AirflowFailException, match="key_file was given, but"):
+        operator.execute(_context())
+
+
+@pytest.mark.parametrize("argument", ["source", "target", "policy_digest"])
+def test_the_output_of_another_task_can_be_an_argument(argument: str) -> None:
+    with DAG("pay", schedule=None) as dag:
+
+        @task
+        def upstream() -> str:
+            return "x"
+
+        given = {"source": "a.csv", "target": "b.csv", "project": "pay"}
+        CapeTransformOperator(task_id="deidentify", **{**given, argument: upstream()})
+    assert dag.get_task("deidentify").upstream_task_ids == {"upstream"}
+
+
+def test_a_key_file_beside_a_project_is_refused_since_one_of_them_would_win_in_silence() -> None:
+    with pytest.raises(ValueError, match="not both"):
+        CapeTransformOperator(task_id="deidentify", source="a", target="b", project="pay", key_file="keys.json")
+
+
 def test_either_a_project_or_a_policy_file_is_needed() -> None:
     with pytest.raises(ValueError, match="give a project"):
         CapeTransformOperator(task_id="deidentify", source="a.csv", target="b.csv")
@@ -357,14 +423,6 @@ def test_no_argument_takes_a_key_or_storage_options() -> None:
     for argument in ("keys", "key", "storage_options", "token", "policy"):
         with pytest.raises(TypeError):
             CapeTransformOperator(task_id="deidentify", source="a.csv", target="b.csv", project="p", **{argument: "x"})
-
-
-def test_the_serialized_dag_names_the_link_by_its_xcom_key() -> None:
-    with DAG("pay", schedule=None) as dag:
-        CapeTransformOperator(task_id="deidentify", source="a.csv", target="b.csv", project="pay")
-    serializer = getattr(serialized_objects, "DagSerialization", serialized_objects.SerializedDAG)  # 3.1 has the latter
-    serialized = json.dumps(serializer.to_dict(dag))
-    assert "cape_job_link" in serialized
 
 
 def test_parsing_a_dag_file_imports_none_of_what_only_a_running_task_needs() -> None:

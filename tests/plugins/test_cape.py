@@ -9,7 +9,7 @@ import pytest
 from airflow.plugins_manager import is_valid_plugin
 from starlette.testclient import TestClient
 
-from cape_airflow.plugins.cape import CapePlugin, coordinator
+from cape_airflow.plugins.cape import RETRY_SECONDS, CapePlugin, EmbeddedCoordinator
 
 API_SERVER = "airflow.api_fastapi.main"
 
@@ -61,8 +61,32 @@ def test_a_coordinator_that_cannot_start_answers_503_and_says_why_in_the_log(
 ) -> None:
     api_server.write_text("a file where the folder should be")
     with caplog.at_level(logging.ERROR):
-        app = coordinator()
+        app = EmbeddedCoordinator()
     response = TestClient(app).get("/v1/health")
     assert (response.status_code, response.json()["code"]) == (503, "coordinator-down")
     assert str(api_server) in caplog.text
     assert "embedded = False" in caplog.text
+
+
+def test_a_coordinator_that_could_not_start_is_tried_again_but_not_by_every_request(api_server: Path) -> None:
+    now = [100.0]
+    api_server.write_text("a file where the folder should be")
+    client = TestClient(EmbeddedCoordinator(clock=lambda: now[0]))
+    api_server.unlink()
+    now[0] += RETRY_SECONDS - 1
+    assert client.get("/v1/health").status_code == 503
+    now[0] += 1
+    assert client.get("/v1/health").json() == {"status": "ok"}
+    assert client.get("/v1/me").status_code == 401
+
+
+def test_a_coordinator_that_fails_again_is_given_another_pause(
+    api_server: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [100.0]
+    api_server.write_text("a file where the folder should be")
+    client = TestClient(EmbeddedCoordinator(clock=lambda: now[0]))
+    now[0] += RETRY_SECONDS
+    caplog.clear()
+    assert [client.get("/v1/health").status_code for _ in range(3)] == [503, 503, 503]
+    assert caplog.text.count("did not start; /cape answers 503") == 1

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import (
-    AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
@@ -35,7 +34,8 @@ def test_it_defers_where_nothing_is_approved_yet(project: str) -> None:
     with pytest.raises(TaskDeferred) as deferral:
         _sensor(project, poke_interval=timedelta(seconds=45)).execute({})
     assert deferral.value.method_name == "execute_complete"
-    assert deferral.value.timeout == timedelta(seconds=60)
+    assert isinstance(deferral.value.timeout, timedelta)
+    assert deferral.value.timeout.total_seconds() == pytest.approx(60, abs=5)
     assert deferral.value.trigger.serialize()[1] == {
         "project": project,
         "suggestion_id": None,
@@ -93,8 +93,8 @@ def test_too_long_a_wait_in_the_worker_fails(project: str) -> None:
 
 
 def test_an_error_of_the_trigger_fails_with_its_code(project: str) -> None:
-    event = {"status": "error", "code": "CoordinatorProtocolError"}
-    with pytest.raises(AirflowFailException, match="could not be waited for: CoordinatorProtocolError"):
+    event = {"status": "error", "code": "not-found"}
+    with pytest.raises(AirflowFailException, match="could not be waited for: not-found"):
         _sensor(project).execute_complete({}, event)
 
 
@@ -105,18 +105,45 @@ def test_a_coordinator_that_is_down_is_waited_for(people: People, project: str, 
     assert not _sensor(project, deferrable=False).poke({})
 
 
-def test_a_coordinator_that_goes_down_after_the_decision_is_worth_a_retry(
+def test_a_coordinator_that_goes_down_after_the_decision_is_waited_for_in_the_time_that_is_left(
+    people: People, project: str, connected: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(TaskDeferred) as first:
+        _sensor(project).execute({})
+    connected.setenv("AIRFLOW_CONN_CAPE_DEFAULT", json.dumps(people.connection(deadline=1) | {"port": 1}))
+    kwargs = {"event": DECIDED, **(first.value.kwargs or {})}
+    with pytest.raises(TaskDeferred) as second:
+        _sensor(project).resume_execution(first.value.method_name, kwargs, {})
+    assert second.value.kwargs == first.value.kwargs
+    assert second.value.timeout < first.value.timeout
+
+
+def test_a_decision_that_cannot_be_seen_when_no_time_is_left_is_a_timeout(
     people: People, project: str, connected: pytest.MonkeyPatch
 ) -> None:
     connected.setenv("AIRFLOW_CONN_CAPE_DEFAULT", json.dumps(people.connection(deadline=1) | {"port": 1}))
-    with pytest.raises(AirflowException) as failure:
-        _sensor(project).execute_complete({}, DECIDED)
-    assert not isinstance(failure.value, AirflowFailException)
+    with pytest.raises(AirflowSensorTimeout, match="was not decided within 60 s"):
+        _sensor(project).resume_execution("execute_complete", {"event": DECIDED, "deadline": 1.0}, {})
 
 
 def test_an_event_that_the_coordinator_does_not_confirm_approves_nothing(project: str) -> None:
-    with pytest.raises(AirflowFailException, match="was decided, and now is not"):
+    with pytest.raises(TaskDeferred):
         _sensor(project).execute_complete({}, DECIDED)
+
+
+@pytest.mark.parametrize("argument", ["project", "suggestion_id"])
+def test_a_native_template_that_finds_nothing_lets_no_other_approval_through(
+    people: People, project: str, argument: str
+) -> None:
+    people.approve(project)
+    given = {"project": project, argument: "{{ params.get('missing') }}"}
+    with DAG("approval", schedule=None, render_template_as_native_obj=True):
+        sensor = CapePolicyApprovalSensor(task_id="approved", **given)
+    sensor.render_template_fields({"params": {}})
+    assert getattr(sensor, argument) is None
+    for ask in (sensor.execute, sensor.poke, lambda context: sensor.execute_complete(context, DECIDED)):
+        with pytest.raises(AirflowFailException, match=f"{argument} was given, but"):
+            ask({})
 
 
 def test_a_project_that_is_not_there_fails_at_once(people: People) -> None:

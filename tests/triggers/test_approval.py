@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import accumulate
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -77,8 +81,75 @@ def test_a_refusal_ends_the_wait_with_a_code_and_no_text(people: People) -> None
     assert _run(_trigger("nowhere")) == {"status": "error", "code": "not-found"}
 
 
-def test_a_missing_connection_ends_the_wait_with_a_code(project: str) -> None:
-    assert _run(_trigger(project, cape_conn_id="no_such_connection"))["status"] == "error"
+def test_a_connection_that_cannot_be_had_for_a_while_does_not_end_the_wait(
+    people: People, project: str, connected: pytest.MonkeyPatch
+) -> None:
+    people.approve(project)
+
+    async def decided_when_it_is_there() -> dict[str, str]:
+        waiting = asyncio.create_task(_event(_trigger(project, cape_conn_id="later")))
+        done, _ = await asyncio.wait([waiting], timeout=0.5)
+        assert not done
+        connected.setenv("AIRFLOW_CONN_LATER", json.dumps(people.connection()))
+        return await asyncio.wait_for(waiting, 20)
+
+    assert asyncio.run(decided_when_it_is_there()) == {"status": "decided"}
+
+
+class _Maintenance(BaseHTTPRequestHandler):
+    """Says something in the coordinator's place, and then goes away."""
+
+    answers: ClassVar[list[tuple[int, bytes]]] = []
+
+    def do_GET(self) -> None:
+        status, body = self.answers.pop(0) if self.answers else (200, b"{}")
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("suggestion_id", [None, "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
+def test_redirects_and_pages_of_others_do_not_end_the_wait(
+    suggestion_id: str | None, connected: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connected.setattr(approval, "longer", lambda *_: 0.01)
+    said = [(302, b""), (404, b"<html>"), (403, b'{"detail": "Forbidden"}'), (200, b"<html>back soon"), (404, b"[]")]
+    refusal = b'{"code": "unauthenticated", "message": "no"}'
+    connected.setattr(_Maintenance, "answers", [*said, (401, refusal)])
+    with HTTPServer(("127.0.0.1", 0), _Maintenance) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        there = {"conn_type": "cape", "host": "127.0.0.1", "port": server.server_port, "password": "id,secret"}
+        connected.setenv("AIRFLOW_CONN_CAPE_DEFAULT", json.dumps(there | {"extra": '{"scheme": "http"}'}))
+        assert _run(_trigger("pay", suggestion_id=suggestion_id)) == {"status": "error", "code": "unauthenticated"}
+        server.shutdown()
+    assert capsys.readouterr().out.count("No answer of the coordinator") == len(said)
+
+
+def test_heavy_imports_do_not_hold_up_the_event_loop(people: People, project: str) -> None:
+    people.approve(project)
+    script = """
+import asyncio, sys, threading
+from cape_airflow.triggers import approval
+in_the_loop = set()
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if threading.current_thread() is threading.main_thread():
+            in_the_loop.update({"pyarrow", "sqlglot", "httpx", "pydantic"} & {name})
+async def run():
+    sys.meta_path.insert(0, Spy())
+    trigger = approval.CapePolicyApprovalTrigger(
+        project=sys.argv[1], suggestion_id=None, cape_conn_id="cape_default", poke_interval=1
+    )
+    return [event.payload async for event in trigger.run()]
+approval.SETTLING_SECONDS = 0
+print(asyncio.run(run()), sorted(in_the_loop), "pyarrow" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", script, project], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[{'status': 'decided'}] [] True"
 
 
 def test_a_token_that_is_not_known_ends_the_wait(people: People, project: str, connected: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,28 @@
+"""Arguments that restrict a task: one that was given and came to nothing is refused, for without it more may happen.
+
+A template may find nothing: with ``render_template_as_native_obj``, or as the output of a task that was skipped, it
+then is None, just as if the argument had never been written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cape_airflow.errors import NotApproved
+
+
+def given(**arguments: object) -> tuple[str, ...]:
+    """Return the names of the arguments that a DAG gives: all that are not None before templates are rendered."""
+    return tuple(name for name, value in arguments.items() if value is not None)
+
+
+def refuse_vanished(task: object, names: Iterable[str]) -> None:
+    """Refuse a task whose attributes of these names are no text, or empty, once templates are rendered.
+
+    Raises:
+        NotApproved: names the first of them.
+    """
+    for name in names:
+        value = getattr(task, name)
+        if not isinstance(value, str) or not value:
+            raise NotApproved(f"{name} was given, but is empty or no text: did its template find nothing?")
