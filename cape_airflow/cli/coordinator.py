@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cape_airflow.cli.output import json_option, print_items, print_json
+from cape_airflow.cli.session import connected
 from cape_airflow.errors import CoordinatorError
 
 if TYPE_CHECKING:
@@ -62,6 +64,24 @@ def start(home: Path | None, host: str, port: int) -> None:
     from cape_airflow.coordinator.bootstrap import serve
 
     serve(_settings(home), host, port)
+
+
+@coordinator.command("signing-keys")
+@json_option
+def signing_keys(as_json: bool) -> None:
+    """Print the keys that approvals are signed with, as the coordinator names them.
+
+    The last line is a pin: the extra `signing_keys` of an Airflow connection. Compare the key ids with what whoever
+    runs the coordinator says, over another way than this one.
+    """
+    with connected() as client:
+        keys = client.signing_keys()
+    pin = ",".join(key.public_key for key in keys)
+    if as_json:
+        print_json({"keys": [key.model_dump(mode="json") for key in keys], "signing_keys": pin})
+        return
+    print_items(keys, ("key_id", "public_key"), as_json=False)
+    click.echo(f'"signing_keys": "{pin}"')
 
 
 def _settings(home: Path | None) -> Settings:

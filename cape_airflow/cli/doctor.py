@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from cape_airflow import __version__
-from cape_airflow.cli.output import json_option, print_json
+from cape_airflow.cli.output import json_option, outbox_option, print_json
 from cape_airflow.errors import CapeError
 
 _PROVIDER = "apache_airflow_provider"
@@ -29,7 +29,7 @@ class Check:
 
 @click.command()
 @click.option("--keys", "key_files", type=click.Path(path_type=Path), multiple=True, help="Key file to check.")
-@click.option("--outbox", type=click.Path(file_okay=False, path_type=Path), help="Folder of the reports that wait.")
+@outbox_option
 @json_option
 def doctor(key_files: tuple[Path, ...], outbox: Path | None, as_json: bool) -> None:
     """Look at versions, Airflow, the coordinator, the outbox and key files. Exit 1 when something is wrong."""
@@ -90,13 +90,15 @@ def _coordinator() -> str:
 
 
 def _outbox(folder: Path | None) -> str:
-    from cape_airflow.jobs.outbox import default_folder, refused, waiting
+    from cape_airflow.jobs.folder import default_folder
+    from cape_airflow.jobs.outbox import addressees, refused, waiting
 
     folder = folder or default_folder()
     left, aside = waiting(folder), refused(folder)
     if left or aside:
+        whom = ", ".join(f"{number} for {addressee}" for addressee, number in addressees(left).items())
         raise CapeError(
-            f"{len(left)} reports wait and {len(aside)} were refused in {folder}; "
+            f"{len(left)} reports wait{f' ({whom})' if whom else ''} and {len(aside)} were refused in {folder}; "
             "`cape jobs flush` delivers what waits, what was refused is yours to read and delete"
         )
     return f"empty ({folder})"

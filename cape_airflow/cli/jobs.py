@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cape_airflow.cli.output import json_option, limit_option, print_item, print_items, print_table
+from cape_airflow.cli.output import json_option, limit_option, outbox_option, print_item, print_items, print_table
 from cape_airflow.cli.session import connected
 
 if TYPE_CHECKING:
@@ -47,15 +47,18 @@ def get(project: str, job: str, as_json: bool) -> None:
 
 
 @jobs.command()
-@click.option("--outbox", type=click.Path(file_okay=False, path_type=Path), help="Folder of the reports that wait.")
-def flush(outbox: Path | None) -> None:
+@outbox_option
+@click.option("--token-id", metavar="ID", help="Deliver reports of another token, e.g. an expired one, with yours.")
+def flush(outbox: Path | None, token_id: str | None) -> None:
     """Deliver the job reports that could not be delivered so far."""
     from cape_airflow.jobs import Outbox
-    from cape_airflow.jobs.outbox import default_folder
+    from cape_airflow.jobs.folder import default_folder
 
     with connected() as client:
-        delivery = Outbox(outbox or default_folder(), client).flush()
+        delivery = Outbox(outbox or default_folder(), client, token_id).flush()
     click.echo(f"{delivery.delivered} delivered, {len(delivery.refused)} refused, {delivery.waiting} waiting")
+    for addressee, number in delivery.elsewhere.items():
+        click.echo(f"{number} more waiting for {addressee}")
     for reason in delivery.refused:
         click.echo(f"refused: {reason}", err=True)
     if delivery.trouble:

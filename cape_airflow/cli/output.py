@@ -1,9 +1,10 @@
-"""What commands print: aligned columns for people, or JSON."""
+"""Options that several commands have, and what commands print: aligned columns for people, or JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -22,6 +23,12 @@ def json_option(command: F) -> F:
 def limit_option(command: F) -> F:
     """Give a command the option ``--limit``."""
     return click.option("--limit", type=click.IntRange(1), default=100, help="Print at most so many.")(command)
+
+
+def outbox_option(command: F) -> F:
+    """Give a command the option ``--outbox``, a folder; None for that of this machine."""
+    folder = click.Path(file_okay=False, path_type=Path)
+    return click.option("--outbox", type=folder, help="Folder of the reports that wait.")(command)
 
 
 def print_json(data: Any) -> None:

@@ -35,11 +35,15 @@ def validate(file: str, strict: bool, as_json: bool) -> None:
     checked = read_policy(file)
     findings = lint(checked)
     if as_json:
-        print_json({"label": checked.label, "digest": checked.digest, "findings": [str(each) for each in findings]})
+        found = {"label": checked.label, "version": checked.version, "digest": checked.digest}
+        print_json({**found, "findings": [str(each) for each in findings]})
     else:
         for finding in findings:
             click.echo(str(finding), err=True)
-        click.echo(f"{file}: version {checked.version}, {len(checked.rules)} rules, digest {checked.digest}")
+        click.echo(
+            f"{file}: policy {checked.label}, version {checked.version}, {len(checked.rules)} rules, "
+            f"{len(findings) or 'no'} warnings, digest {checked.digest}"
+        )
     if strict and findings:
         raise click.exceptions.Exit(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +24,16 @@ class Session:
 
     Args:
         allow_http: plain http to another machine was allowed at login.
-        ca_file: PEM file of certificate authorities to trust; None for the system's.
+        ca_file: PEM file of certificate authorities to trust; None for those of `certifi`.
+        signing_keys: public keys that approvals must be signed with, remembered at login; None for those that the
+            coordinator names.
     """
 
     url: str
     token: Secret = field(repr=False)
     allow_http: bool = False
     ca_file: str | None = None
+    signing_keys: tuple[str, ...] | None = None
 
     @contextmanager
     def connect(self) -> Iterator[CoordinatorClient]:
@@ -38,7 +41,12 @@ class Session:
         from cape_airflow.client import CoordinatorClient
 
         with CoordinatorClient(
-            self.url, self.token, deadline=_deadline(), allow_http=self.allow_http, verify=self.ca_file or True
+            self.url,
+            self.token,
+            deadline=_deadline(),
+            allow_http=self.allow_http,
+            verify=self.ca_file or True,
+            signing_keys=self.signing_keys,
         ) as client:
             yield client
 
@@ -50,6 +58,7 @@ class Session:
 
         content = {"url": self.url, "token": self.token.reveal().decode(), "allow_http": self.allow_http}
         content |= {"ca_file": self.ca_file} if self.ca_file else {}
+        content |= {"signing_keys": list(self.signing_keys)} if self.signing_keys is not None else {}
         write_private(config_file(), yaml.safe_dump(content, sort_keys=False).encode())
         return config_file()
 
@@ -73,7 +82,7 @@ def current() -> Session | None:
     saved = _saved()
     url, token = os.environ.get("CAPE_URL"), os.environ.get("CAPE_TOKEN")
     if saved and (not url or url.rstrip("/") == saved.url.rstrip("/")):
-        return Session(saved.url, Secret(token.encode()), saved.allow_http, saved.ca_file) if token else saved
+        return replace(saved, token=Secret(token.encode())) if token else saved
     if url and token:
         return Session(url, Secret(token.encode()))
     if url:
@@ -117,6 +126,13 @@ def _saved() -> Session | None:
     try:
         content = yaml.safe_load(read_private(path))
         token = Secret(content["token"].encode())
-        return Session(content["url"], token, content.get("allow_http", False), content.get("ca_file"))
+        pinned = content.get("signing_keys")
+        return Session(
+            content["url"],
+            token,
+            content.get("allow_http", False),
+            content.get("ca_file"),
+            None if pinned is None else tuple(pinned),
+        )
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
         raise CoordinatorError(f"{path} is not a configuration of this version; run: cape login") from None

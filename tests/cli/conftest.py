@@ -31,8 +31,12 @@ class Person:
     def __call__(self, *arguments: object, input: str | None = None, **environment: str) -> Result:
         """Run `cape`; does not look at how it ended."""
         return CliRunner().invoke(
-            main, [str(each) for each in arguments], input=input, env={"CAPE_HOME": str(self.home), **environment}
+            main, [str(each) for each in arguments], input=input, env=self._machine() | environment
         )
+
+    def _machine(self) -> dict[str, str]:
+        """Everybody of one test works on a machine with the same Airflow."""
+        return {"CAPE_HOME": str(self.home), "AIRFLOW_HOME": str(self.home.parent / "airflow")}
 
     def ok(self, *arguments: object, input: str | None = None) -> str:
         """Run `cape`, which must end well; return what it printed."""

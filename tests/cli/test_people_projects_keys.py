@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cape_airflow.client import CoordinatorClient
+from cape_airflow.errors import CoordinatorUnavailable
 from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Outbox, Progress
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -64,8 +64,8 @@ def test_a_key_file_gets_keys_and_versions(somebody, tmp_path):
 
 
 @pytest.fixture
-def job(team, service, policy_file, tmp_path):
-    """A job whose reports wait in an outbox, with its worker logged in nowhere."""
+def job(team, service, worker_token, policy_file, tmp_path):
+    """A job whose reports wait in the outbox of an Airflow, with its worker logged in nowhere."""
     suggestion = team.author.json("suggestions", "create", team.project, policy_file, "--title", "First")
     team.officer.ok("suggestions", "approve", team.project, suggestion["id"], "--yes")
     start = JobStart(
@@ -84,32 +84,57 @@ def job(team, service, policy_file, tmp_path):
 
     class Down:
         base_url = service[0]
+        token_id = worker_token.partition(",")[0]
 
         def start_job(self, *_: object) -> None:
-            raise CoordinatorClient("http://127.0.0.1:1", "t", deadline=0.01).me() or AssertionError
+            raise CoordinatorUnavailable("HTTP status 503 (try 3)")
 
         finish_job = start_job
 
-    outbox = Outbox(tmp_path / "outbox", Down())
+    # Where a task of this machine's Airflow keeps them.
+    outbox = Outbox(tmp_path / "airflow" / "cape" / "outbox", Down())
     outbox.start_job(team.project, start)
     outbox.finish_job(team.project, start.job_id, finish)
     return start.job_id
 
 
-def test_reports_that_wait_are_delivered_and_the_job_is_shown(team, job, log_in, tmp_path):
+@pytest.fixture
+def worker_token(team):
+    """The token of the project's worker."""
     email = f"worker.{team.project}@example.org"
     team.admin.ok("users", "create", email, "--name", "Worker")
     team.officer.ok("contributors", "add", team.project, email, "worker")
-    worker = log_in(team.admin.ok("tokens", "create", "--user", email).strip())
-    waiting = worker("doctor", "--outbox", tmp_path / "outbox")
-    assert (waiting.exit_code, "2 reports wait" in waiting.stdout) == (1, True)
-    assert "403" in team.author.fails("jobs", "flush", "--outbox", tmp_path / "outbox")
-    assert "2 delivered, 0 refused, 0 waiting" in worker.ok("jobs", "flush", "--outbox", tmp_path / "outbox")
+    return team.admin.ok("tokens", "create", "--user", email).strip()
+
+
+def test_reports_that_tasks_kept_are_found_delivered_and_shown(team, job, log_in, worker_token, service):
+    worker = log_in(worker_token)
+    waiting = worker("doctor")
+    whom = f"{service[0]} with token {worker_token.partition(',')[0]}"
+    assert (waiting.exit_code, f"2 reports wait (2 for {whom})" in waiting.stdout) == (1, True)
+    assert worker.ok("jobs", "flush") == "2 delivered, 0 refused, 0 waiting\n"
+    assert worker.ok("jobs", "flush") == "0 delivered, 0 refused, 0 waiting\n"
     assert job in team.author.ok("jobs", "list", team.project)
     shown = team.author.ok("jobs", "get", team.project, job)
     assert "3 rows read, 3 written" in shown
     assert "email   transformed  keyed-hash  2       1" in shown
     assert team.author.json("jobs", "get", team.project, job)["columns"][0]["values"] == 2
+
+
+def test_reports_of_another_token_are_told_and_only_delivered_on_demand(team, job, log_in, worker_token):
+    token_id = worker_token.partition(",")[0]
+    printed = team.author.ok("jobs", "flush")
+    assert "0 delivered, 0 refused, 0 waiting\n2 more waiting for http://127.0.0.1" in printed
+    assert f"with token {token_id}\n" in printed
+    assert "403" in team.author.fails("jobs", "flush", "--token-id", token_id)
+    successor = log_in(team.admin.ok("tokens", "create", "--user", f"worker.{team.project}@example.org").strip())
+    assert "2 delivered, 0 refused, 0 waiting" in successor.ok("jobs", "flush", "--token-id", token_id)
+
+
+def test_reports_for_another_name_of_the_same_coordinator_are_told(job, log_in, worker_token, service):
+    url = service[0].replace("127.0.0.1", "localhost")
+    printed = log_in(worker_token)("jobs", "flush", CAPE_URL=url, CAPE_TOKEN=worker_token).stdout
+    assert f"2 more waiting for {service[0]} with token" in printed
 
 
 def test_the_audit_log_is_for_admins(team):

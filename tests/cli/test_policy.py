@@ -6,9 +6,12 @@ import pytest
 
 
 def test_a_good_policy_is_valid_and_has_a_digest(somebody, policy_file):
-    assert "version 2, 2 rules, digest" in somebody.ok("policy", "validate", policy_file)
     checked = somebody.json("policy", "validate", policy_file)
-    assert (checked["label"], len(checked["digest"])) == ("customers", 64)
+    assert (checked["label"], checked["version"], checked["findings"]) == ("customers", 2, [])
+    assert somebody.ok("policy", "validate", policy_file) == (
+        f"{policy_file}: policy customers, version 2, 2 rules, no warnings, digest {checked['digest']}\n"
+    )
+    assert len(checked["digest"]) == 64
 
 
 def test_a_policy_is_read_from_the_standard_input(somebody, policy_file):
@@ -29,8 +32,10 @@ def test_a_file_that_is_not_text_is_told(somebody, policy_file):
 
 def test_what_a_reviewer_should_know_fails_only_where_that_is_asked_for(somebody, policy_file):
     policy_file.write_text(policy_file.read_text() + "default: keep\n")
-    assert "warning" in somebody("policy", "validate", policy_file).stderr
-    assert somebody("policy", "validate", policy_file).exit_code == 0
+    result = somebody("policy", "validate", policy_file)
+    assert "warning" in result.stderr
+    assert "1 warnings, digest" in result.stdout
+    assert result.exit_code == 0
     assert somebody("policy", "validate", policy_file, "--strict").exit_code == 1
 
 
