@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
@@ -27,7 +28,8 @@ class SourceFile:
 def list_files(location: Location) -> list[SourceFile]:
     """Return the files of a file, glob or folder, sorted by path.
 
-    Names that start with a dot or an underscore are no data (temporary files, marks such as ``_SUCCESS``).
+    Names that start with a dot or an underscore are no data (temporary files, marks such as ``_SUCCESS``); a folder
+    of a partition column that starts with an underscore, ``_day=1``, is.
 
     Raises:
         DatasetError: a file that the folder's manifest names is gone.
@@ -48,6 +50,11 @@ def list_files(location: Location) -> list[SourceFile]:
     ]
 
 
+def named_files(manifest: bytes) -> list[str]:
+    """Return the names of the files that a manifest names, as they are in its folder."""
+    return [file["name"] for file in json.loads(manifest)["files"]]
+
+
 def fixed_part(path: str) -> str:
     """Return the path up to the first part with a wildcard."""
     parts = path.split("/")
@@ -59,12 +66,12 @@ def _by_manifest(filesystem: fsspec.AbstractFileSystem, folder: str, found: dict
     manifest = f"{folder}/{MANIFEST}"
     if manifest not in found:
         return found
-    names = [f"{folder}/{file['name']}" for file in json.loads(filesystem.cat_file(manifest))["files"]]
+    names = [f"{folder}/{name}" for name in named_files(filesystem.cat_file(manifest))]
     for name in names:
         if name not in found:
-            raise DatasetError(f"the manifest names {name}, which is gone; write the folder again")
+            raise DatasetError(f"the manifest names {PurePosixPath(name).name}, which is gone; write the folder again")
     return {name: found[name] for name in names}
 
 
 def _hidden(path: str) -> bool:
-    return any(part.startswith((".", "_")) for part in path.split("/"))
+    return any(part.startswith(".") or (part.startswith("_") and "=" not in part) for part in path.split("/"))

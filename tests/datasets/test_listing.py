@@ -33,3 +33,11 @@ def test_a_file_that_the_manifest_names_and_is_gone_is_an_error(tmp_path: Path, 
 
 def test_the_fixed_part_of_a_pattern_ends_before_its_first_wildcard() -> None:
     assert [fixed_part(path) for path in ("/a/b.csv", "/a/*/b.csv", "/a/b[1]/c")] == ["/a/b.csv", "/a", "/a"]
+
+
+def test_a_folder_of_a_partition_may_begin_with_an_underscore(tmp_path: Path, read) -> None:
+    for name in ("_y=1/a.csv", "_y=2/b.csv", "_tmp/c.csv", "_y=1/_tmp/d.csv", ".y=3/e.csv", "_y=1/_f.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a\n1\n")
+    assert listed(tmp_path) == ["a.csv", "b.csv"]
+    assert read(str(tmp_path)).to_pydict() == {"a": [1, 1], "_y": [1, 2]}

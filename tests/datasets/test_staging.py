@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cape_airflow.datasets import Sink, open_sink
+from cape_airflow.datasets import Sink, open_sink, staging
 from cape_airflow.datasets.staging import STALE_SECONDS
 from cape_airflow.errors import DatasetError
 
@@ -55,9 +56,20 @@ def test_what_is_published_has_the_mode_that_the_umask_gives(tmp_path: Path, tar
     assert mode(tmp_path / target) in {0o640, 0o750}
 
 
+def left_behind(folder: Path, target: str, job_id: str) -> Path:
+    """What a killed attempt leaves: nobody holds its lock."""
+    path = folder / f".{target.rstrip('/')}.cape-{job_id}-0123abcd"
+    if target.endswith("/"):
+        path.mkdir()
+        path = path / "part-00000.parquet"
+    path.write_bytes(b"begun")
+    return folder / path.relative_to(folder).parts[0]
+
+
 @TARGETS
 def test_leftovers_of_the_same_job_are_swept(tmp_path: Path, target: str) -> None:
-    with begun(f"{tmp_path}/{target}"), begun(f"{tmp_path}/{target}") as retry:
+    left_behind(tmp_path, target, JOB)
+    with begun(f"{tmp_path}/{target}") as retry:
         assert len(list(tmp_path.iterdir())) == 1
         retry.commit()
     assert [path.name for path in tmp_path.iterdir()] == [target.rstrip("/")]
@@ -65,26 +77,160 @@ def test_leftovers_of_the_same_job_are_swept(tmp_path: Path, target: str) -> Non
 
 @TARGETS
 def test_leftovers_of_other_jobs_are_swept_once_they_are_old(tmp_path: Path, target: str) -> None:
-    begun(f"{tmp_path}/{target}", OTHER).finish()
-    (leftover,) = tmp_path.iterdir()
-    with begun(f"{tmp_path}/other.parquet"):
+    leftover = left_behind(tmp_path, target, OTHER)
+    with begun(f"{tmp_path}/{target}"):
         assert leftover.exists()
     grow_old(leftover)
-    (tmp_path / ".mine.txt").touch()
-    grow_old(tmp_path / ".mine.txt")
-    with begun(f"{tmp_path}/other.parquet"):
+    with begun(f"{tmp_path}/{target}"):
         assert not leftover.exists()
-    assert (tmp_path / ".mine.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env.cape-prod",
+        ".out.parquet.cape-notes",
+        ".other.parquet.cape-" + OTHER + "-0123abcd",
+        ".out.parquet.cape-" + OTHER + "-0123abcd.txt",
+    ],
+)
+def test_files_of_other_people_are_never_swept(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "notes").touch()
+    grow_old(tmp_path / name)
+    with begun(f"{tmp_path}/out.parquet") as out:
+        out.commit()
+    assert (tmp_path / name / "notes").exists()
 
 
 @TARGETS
-def test_an_attempt_that_was_swept_fails_and_the_other_wins(tmp_path: Path, target: str) -> None:
-    zombie = begun(f"{tmp_path}/{target}")
-    with begun(f"{tmp_path}/{target}") as retry:
-        with pytest.raises(DatasetError, match="cannot write"), zombie:
-            zombie.commit()
-        retry.commit()
+def test_what_a_living_attempt_writes_is_not_swept_and_the_later_wins(tmp_path: Path, read, target: str) -> None:
+    with begun(f"{tmp_path}/{target}") as slow:
+        (temporary,) = tmp_path.iterdir()
+        grow_old(temporary)
+        for job_id in (JOB, OTHER):
+            with begun(f"{tmp_path}/{target}", job_id) as out:
+                out.commit()
+        slow.write(BATCH)
+        slow.commit()
+    assert read(f"{tmp_path}/{target}").num_rows == 6
     assert [path.name for path in tmp_path.iterdir()] == [target.rstrip("/")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act for two users")
+@TARGETS
+def test_leftovers_of_another_user_are_left_to_them(tmp_path: Path, target: str) -> None:
+    leftover = left_behind(tmp_path, target, OTHER)
+    leftover.chmod(0o700)
+    grow_old(leftover)
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o1777)
+    os.seteuid(65534)
+    try:
+        with begun(f"{tmp_path}/{target}") as out:
+            out.commit()
+    finally:
+        os.seteuid(0)
+    assert leftover.exists()
+    assert (tmp_path / target).exists()
+
+
+@TARGETS
+def test_an_attempt_whose_files_are_gone_fails(tmp_path: Path, target: str) -> None:
+    lost = begun(f"{tmp_path}/{target}")
+    lost.finish()
+    (temporary,) = tmp_path.iterdir()
+    temporary.rename(tmp_path / "gone")
+    with pytest.raises(DatasetError, match="cannot write"), lost:
+        lost.commit()
+    assert [path.name for path in tmp_path.iterdir()] == ["gone"]
+
+
+@TARGETS
+@pytest.mark.parametrize("kept", [0o600, 0o640])
+def test_what_replaces_an_output_gets_its_mode(tmp_path: Path, target: str, kept: int) -> None:
+    with begun(f"{tmp_path}/{target}") as out:
+        out.commit()
+    earlier = tmp_path / target
+    for path in earlier.iterdir() if earlier.is_dir() else [earlier]:
+        path.chmod(kept)
+    if earlier.is_dir():
+        earlier.chmod(kept | 0o100)
+    with begun(f"{tmp_path}/{target}") as out:
+        out.commit()
+    assert {mode(path) for path in earlier.iterdir()} == {kept} if earlier.is_dir() else mode(earlier) == kept
+    assert mode(earlier) & 0o677 == kept
+
+
+def test_a_folder_of_parts_without_our_manifest_is_not_replaced(tmp_path: Path, refused) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/part-00000.parquet").write_bytes(b"theirs")
+    with refused("holds 1 files that are no earlier output"):
+        begun(f"{tmp_path}/out/")
+    assert (tmp_path / "out/part-00000.parquet").read_bytes() == b"theirs"
+
+
+def test_parts_that_our_manifest_does_not_name_are_not_replaced(tmp_path: Path, refused) -> None:
+    with begun(f"{tmp_path}/out/") as out:
+        out.commit()
+    (tmp_path / "out/part-00001.parquet").write_bytes(b"theirs")
+    with refused("holds 1 files that are no earlier output"):
+        begun(f"{tmp_path}/out/")
+
+
+@pytest.fixture(params=["exchange", "aside"])
+def disk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A disk that can exchange two folders, and one that cannot."""
+    if request.param == "aside":
+
+        def cannot(one: Path, other: Path) -> None:
+            raise NotImplementedError
+
+        monkeypatch.setattr(staging, "exchange", cannot)
+    return request.param
+
+
+@pytest.mark.usefixtures("disk")
+def test_a_folder_takes_the_place_of_an_earlier_one(tmp_path: Path, read) -> None:
+    for rows in (1, 2):
+        with begun(f"{tmp_path}/out/") as out:
+            for _ in range(rows):
+                out.write(BATCH)
+            out.commit()
+    assert read(f"{tmp_path}/out/").num_rows == 9
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_earlier_folder_comes_back_when_the_new_one_cannot_take_its_place(
+    tmp_path: Path, read, refused, disk: str, monkeypatch
+) -> None:
+    with begun(f"{tmp_path}/out/") as out:
+        out.commit()
+    with begun(f"{tmp_path}/out/") as out:
+        out.write(BATCH)
+        out.finish()
+        (temporary,) = (path for path in tmp_path.iterdir() if path.name.startswith("."))
+        rename = Path.rename
+
+        def failing(path: Path, target: Path) -> Path:
+            if path == temporary and not (target.exists() and disk == "aside"):
+                raise OSError(errno.EIO, "")
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", failing)
+        with refused("Input/output error"):
+            out.commit()
+    assert read(f"{tmp_path}/out/").num_rows == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_earlier_folder_that_stepped_aside_before_a_kill_comes_back(tmp_path: Path, read) -> None:
+    with begun(f"{tmp_path}/out/") as out:
+        out.commit()
+    (tmp_path / "out").rename(tmp_path / ".out.cape-aside")
+    with begun(f"{tmp_path}/out/"):
+        assert read(f"{tmp_path}/out/").num_rows == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @TARGETS
