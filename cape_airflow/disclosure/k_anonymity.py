@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cape_airflow.errors import GuaranteeBroken
+from cape_airflow.kernels.text import without_views
 
 _COUNT = "__cape_rows__"
 _MERGE_ROWS = 1_000_000
@@ -22,9 +23,13 @@ class KAnonymity:
     Args:
         k: rows that each class must have, 2 or more.
         quasi_identifiers: names of output columns.
+
+    Attributes:
+        name: what is measured, for people.
     """
 
     def __init__(self, k: int, quasi_identifiers: tuple[str, ...]) -> None:
+        self.name = f"{k}-anonymity over {', '.join(quasi_identifiers)}"
         self._k = k
         self._columns = list(quasi_identifiers)
         self._parts: list[pa.Table] = []
@@ -37,11 +42,6 @@ class KAnonymity:
         if sum(part.num_rows for part in self._parts) > _MERGE_ROWS:
             self._merge()
 
-    def smallest(self) -> int | None:
-        """Return the rows of the smallest class; None where there were no rows."""
-        classes = self._merge()
-        return pc.min(classes[_COUNT]).as_py() if classes is not None else None
-
     def check(self) -> None:
         """Raise GuaranteeBroken unless every class has at least k rows; counts are told, values never."""
         classes = self._merge()
@@ -50,7 +50,7 @@ class KAnonymity:
         small = classes[_COUNT].filter(pc.less(classes[_COUNT], self._k))
         if len(small):
             raise GuaranteeBroken(
-                f"{self._k}-anonymity over {', '.join(self._columns)} does not hold: {pc.sum(small)} rows are in "
+                f"{self.name} does not hold: {pc.sum(small)} rows are in "
                 f"{len(small)} groups of fewer than {self._k}; generalize these columns further, or suppress such rows"
             )
 
@@ -66,7 +66,13 @@ class KAnonymity:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """Unpack dictionaries and views: batches of one column may not share a dictionary."""
-    if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    return array.cast(pa.large_string()) if pa.types.is_string_view(array.type) else array
+    """Return the values themselves: batches of a column may not share a dictionary, and few types can be grouped."""
+    kind = array.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(array.storage)
+    if pa.types.is_dictionary(kind):
+        return _plain(array.dictionary).take(array.indices)
+    if pa.types.is_run_end_encoded(kind):
+        runs = pa.RunEndEncodedArray.from_arrays(array.run_ends, _plain(array.values))
+        return pc.run_end_decode(runs.slice(array.offset, len(array)))
+    return array.cast(without_views(kind))

@@ -10,8 +10,10 @@ from threading import Lock
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cape_airflow.arrow_types import type_name
 from cape_airflow.datasets.rows import choose, compact
-from cape_airflow.errors import CapeError, DataError, KeyUnavailable, SchemaMismatch, did_you_mean
+from cape_airflow.engines.failures import attempt
+from cape_airflow.errors import DataError, SchemaMismatch, did_you_mean
 from cape_airflow.jobs import ColumnCounts
 from cape_airflow.keys import KeyRing
 from cape_airflow.policy import Plan, Step, SuppressAttributes, SuppressRecords, Transform
@@ -84,13 +86,9 @@ class BoundPlan:
         return output, rows.survivors
 
     def _output(self, rows: Rows) -> pa.RecordBatch:
-        columns = [rows.batch.column(name) for name in self.plan.output_schema.names]
-        for wanted, column in zip(self.plan.output_schema, columns, strict=True):
-            if column.type != wanted.type:  # Arrow would cast it in silence
-                raise DataError(f"column `{wanted.name}` came out as {column.type}, and not as {wanted.type}")
-        if rows.survivors is not None:
-            columns = [compact(column) for column in columns]
-        return pa.RecordBatch.from_arrays(columns, schema=self.plan.output_schema)
+        schema = self.plan.output_schema
+        columns = [_came_out(field, rows.batch.column(field.name)) for field in schema]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def _count(self, rows: Rows, output: pa.RecordBatch) -> None:
         with self._lock:
@@ -144,9 +142,16 @@ def checked(plan: Plan, batch: pa.RecordBatch) -> pa.RecordBatch:
             hint = did_you_mean(name, batch.schema.names)
             raise SchemaMismatch(f"column `{name}`, which the plan was compiled with, is not in the data{hint}")
         if batch.schema.field(position).type != wanted:
-            found = batch.schema.field(position).type
-            raise SchemaMismatch(f"column `{name}` is {found}, and was {wanted} when the plan was compiled")
+            found, before = type_name(batch.schema.field(position).type), type_name(wanted)
+            raise SchemaMismatch(f"column `{name}` is {found}, and was {before} when the plan was compiled")
     return batch.select(list(plan.read_columns))
+
+
+def _came_out(field: pa.Field, column: pa.Array) -> pa.Array:
+    if column.type != field.type:  # Arrow would cast it in silence
+        came, wanted = type_name(column.type), type_name(field.type)
+        raise DataError(f"column `{field.name}` came out as {came}, and not as {wanted}")
+    return attempt(lambda: compact(column, field.type), "the output", f"column `{field.name}`")
 
 
 def _bind(step: Step, keys: KeyRing, domain: str, row_count: int | None) -> BoundStep:
@@ -161,16 +166,20 @@ def _bind(step: Step, keys: KeyRing, domain: str, row_count: int | None) -> Boun
 
 
 def _suppress_records(step: SuppressRecords, rows: Rows) -> None:
-    keep = pc.invert(_attempt(lambda: step.condition.mask(rows.batch), step.rule, "the condition"))
+    keep = pc.invert(attempt(lambda: step.condition.mask(rows.batch), step.rule, "the condition"))
     if rows.survivors is None:
         if keep.true_count == len(keep):
             return
         rows.survivors = pc.indices_nonzero(keep).cast(pa.int64())
     else:
         rows.survivors = rows.survivors.filter(keep)
-    columns = [choose(column, keep) for column in rows.batch.columns]
+    columns = [_chosen(name, rows.batch.column(name), keep, step.rule) for name in rows.batch.schema.names]
     rows.batch = pa.RecordBatch.from_arrays(columns, schema=rows.batch.schema)
-    rows.inputs = {name: choose(column, keep) for name, column in rows.inputs.items()}
+    rows.inputs = {name: _chosen(name, column, keep, step.rule) for name, column in rows.inputs.items()}
+
+
+def _chosen(name: str, column: pa.Array, keep: pa.BooleanArray, rule: str) -> pa.Array:
+    return attempt(lambda: choose(column, keep), rule, f"the suppression of rows of column `{name}`")
 
 
 def _suppress_attributes(step: SuppressAttributes, rows: Rows) -> None:
@@ -182,22 +191,8 @@ def _transform(step: Transform, kernel: Kernel, rows: Rows) -> None:
     position = rows.batch.schema.get_field_index(step.column)
     column = rows.batch.column(position)
     place = f"column `{step.column}`, `{step.transformation.type}`"
-    result = _attempt(lambda: kernel(column), step.rule, place)
+    result = attempt(lambda: kernel(column), step.rule, place)
     if len(result) != len(column):
         raise DataError(f"{step.rule}: {place}: {len(column)} values became {len(result)}: an error of the technique")
     rows.inputs.setdefault(step.column, column)
     rows.batch = rows.batch.set_column(position, pa.field(step.column, result.type), result)
-
-
-def _attempt(action: Callable[[], pa.Array], rule: str, place: str) -> pa.Array:
-    """Do what may fail with values in its message; errors say where, and nothing of what others said."""
-    try:
-        return action()
-    except (DataError, KeyUnavailable) as error:
-        told = str(error).removeprefix(f"{place}: ")
-        failure: CapeError = type(error)(f"{rule}: {place}: {told}")
-    except Exception as error:  # noqa: BLE001 - whatever a technique's libraries raise may quote values
-        kind = type(error).__name__
-        failure = DataError(f"{rule}: {place} failed ({kind}); the message is not shown, since it may hold values")
-    # Outside of the handler: raised inside, the error would carry the first one as its context.
-    raise failure

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pyarrow as pa
 
 from cape_airflow.disclosure import KAnonymity
+from cape_airflow.engines.failures import attempt
 from cape_airflow.policy import Plan
 
 
@@ -19,9 +22,13 @@ class Guarantees:
         self._measures = [KAnonymity(each.k, each.quasi_identifiers) for each in plan.guarantees]
 
     def update(self, batch: pa.RecordBatch) -> None:
-        """Measure the next batch of the output."""
+        """Measure the next batch of the output.
+
+        Raises:
+            DataError: a column is of a type that cannot be grouped.
+        """
         for measure in self._measures:
-            measure.update(batch)
+            attempt(partial(measure.update, batch), "guarantees", measure.name)
 
     def check(self) -> None:
         """Refuse the output where a guarantee does not hold.

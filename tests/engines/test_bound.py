@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -154,3 +156,49 @@ def test_a_column_may_be_transformed_and_then_dropped(planned) -> None:
     plan = planned(batch.schema, "{match: {name: a}, actions: [{transform: {type: round, precision: 0}}, drop]}")
     assert isinstance(plan.steps[-1], SuppressAttributes)
     assert BoundPlan(plan, KeyRing()).run(batch).to_pydict() == {"b": ["x"]}
+
+
+KEPT = {
+    "runs": pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array(["S3CRET", "x"])),
+    "dictionary of views": pa.DictionaryArray.from_arrays(
+        pa.array([0, 1]), pa.array(["S3CRET", "x"], pa.string_view())
+    ),
+    "list of views": pa.array([["S3CRET"], ["x"]], pa.list_view(pa.string_view())),
+    "json": pa.ExtensionArray.from_storage(pa.json_(), pa.array(["S3CRET", "x"])),
+}
+SUPPRESS = "{match: {name: n}, actions: [{transform: {type: row-redact, condition: n = 1}}]}"
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_kept_columns_of_every_kind_pass_the_suppression_of_rows(planned, kind: str) -> None:
+    batch = pa.record_batch({"a": KEPT[kind], "n": [1, 2]})
+    output = BoundPlan(planned(batch.schema, SUPPRESS), KeyRing()).run(batch)["a"]
+    assert output.type == KEPT[kind].type
+    assert output.to_pylist() == KEPT[kind].to_pylist()[1:]
+    assert b"S3CRET" not in pickle.dumps(output)
+
+
+def test_a_batch_has_the_types_of_the_output_schema_also_inside(planned) -> None:
+    kind = pa.struct([pa.field("x", pa.int64(), metadata={"top": "S3CRET"})])
+    batch = pa.record_batch({"a": pa.array([{"x": 1}], kind), "n": [1]})
+    plan = planned(pa.schema([("a", pa.struct([("x", pa.int64())])), ("n", pa.int64())]), SUPPRESS)
+    output = BoundPlan(plan, KeyRing()).run(batch)
+    assert output["a"].type.equals(plan.output_schema.field("a").type, check_metadata=True)
+    assert b"S3CRET" not in pickle.dumps(output)
+
+
+def test_what_lies_under_nulls_is_not_handed_on(planned) -> None:
+    batch = pa.record_batch({"n": pa.array(np.array([111222333, 5]), mask=np.array([True, False]))})
+    output = BoundPlan(planned(batch.schema, SUPPRESS), KeyRing()).run(batch)
+    assert np.frombuffer(output["n"].buffers()[1], np.int64).tolist() == [0, 5]
+
+
+@pytest.mark.parametrize(("value", "words"), [(1, r"rules\[0\].*: the suppression of rows"), (7, "the output: column")])
+def test_S3_broken_data_is_an_error_without_values_wherever_it_is_found(planned, value: int, words: str) -> None:
+    broken = pa.ListViewArray.from_arrays(pa.array([9, 0], pa.int32()), pa.array([1, 1], pa.int32()), ["S3CRET"])
+    batch = pa.record_batch({"a": broken, "n": [value + 1, value]})
+    plan = planned(batch.schema, SUPPRESS)
+    with pytest.raises(DataError, match=words) as caught:
+        BoundPlan(plan, KeyRing()).run(batch)
+    assert "S3CRET" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
