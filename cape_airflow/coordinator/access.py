@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.api_tokens import ApiToken
 from cape_airflow.coordinator.call import Coordinator
-from cape_airflow.coordinator.permissions import Audience, Role, Rule
+from cape_airflow.coordinator.permissions import Audience, ProjectRole, Role, Rule
 from cape_airflow.coordinator.problems import Problem, missing
+from cape_airflow.coordinator.seals import Seals
 from cape_airflow.coordinator.store.models import Contributor, Project, Token, User
 
 log = logging.getLogger(__name__)
@@ -45,11 +46,13 @@ def authenticate(coordinator: Coordinator, session: Session, presented: ApiToken
     """Return the stored token that `presented` is.
 
     Raises:
-        Problem: 401 where it is unknown, revoked or expired; or 429 after too many failures from one address.
+        Problem: 401 where it is unknown, revoked or expired; 429 after too many failures from one address; 403
+            ``tampered``.
     """
     token = session.scalar(select(Token).where(Token.id == presented.id))
     if token is None or not presented.matches(token.secret_digest):
         raise _failure(coordinator, address, "this API token is not known")
+    coordinator.seals.check(token, token.user)
     if token.revoked_at is not None:
         raise _failure(coordinator, address, "this API token was revoked")
     if coordinator.clock() >= token.expires_at:
@@ -57,16 +60,19 @@ def authenticate(coordinator: Coordinator, session: Session, presented: ApiToken
     return token
 
 
-def authorise(session: Session, rule: Rule, user: User, label: str | None) -> Project | None:
+def authorise(seals: Seals, session: Session, rule: Rule, user: User, label: str | None) -> Project | None:
     """Return the project that the request is about, where the rule lets the user at it.
 
     Raises:
-        Problem: 404 where there is no such project, or none that the user belongs to; 403 where his role is not enough.
+        Problem: 404 where there is no such project, or none that the user belongs to; 403 where his role is not enough,
+            or ``tampered``.
     """
     if rule.audience is Audience.PROJECT:
-        return _authorise_in_project(session, rule, user, label)
+        return _authorise_in_project(seals, session, rule, user, label)
     if rule.audience is Audience.ADMIN and user.role is not Role.ADMIN:
         raise forbidden("an admin")
+    if rule.audience is Audience.PERSON and _is_worker(seals, session, user):
+        raise forbidden("people; the tokens of workers are made by an admin")
     return None
 
 
@@ -91,20 +97,30 @@ def note_use(coordinator: Coordinator, session: Session, token: Token, *, writes
         log.warning("the database takes no writes; the use of token %s was not noted", token.id)
 
 
-def _authorise_in_project(session: Session, rule: Rule, user: User, label: str | None) -> Project:
+def _authorise_in_project(seals: Seals, session: Session, rule: Rule, user: User, label: str | None) -> Project:
     query = select(Project).where(Project.label == label)
     # Who governs waits for those before him, and only then is his role looked up: it is his role at this moment.
     project = session.scalar(query.with_for_update(key_share=True) if rule.governs else query)
     if project is None:
         raise missing("project")
-    role = session.scalar(
-        select(Contributor.role).where(Contributor.project_seq == project.seq, Contributor.user_seq == user.seq)
+    membership = session.scalar(
+        select(Contributor).where(Contributor.project_seq == project.seq, Contributor.user_seq == user.seq)
     )
+    seals.check(project, *([membership] if membership else []))
+    role = membership.role if membership else None
     if role in rule.roles or (rule.admin and user.role is Role.ADMIN):
         return project
     if role is None:
         raise missing("project")
     raise forbidden(" or ".join(sorted(rule.roles)) + " of the project")
+
+
+def _is_worker(seals: Seals, session: Session, user: User) -> bool:
+    """Whether the user is a worker wherever he is anything."""
+    memberships = session.scalars(select(Contributor).where(Contributor.user_seq == user.seq)).all()
+    seals.check(*memberships)
+    roles = {membership.role for membership in memberships}
+    return user.role is not Role.ADMIN and roles == {ProjectRole.WORKER}
 
 
 def _failure(coordinator: Coordinator, address: str, message: str) -> Problem:

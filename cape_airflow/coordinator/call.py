@@ -11,6 +11,7 @@ from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.clock import Clock
 from cape_airflow.coordinator.permissions import Role
 from cape_airflow.coordinator.root_key import RootKey
+from cape_airflow.coordinator.seals import Seals
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.signing import Signer
 from cape_airflow.coordinator.store import Store
@@ -26,6 +27,7 @@ class Coordinator:
     store: Store
     root_key: RootKey = field(repr=False)
     signer: Signer = field(repr=False)
+    seals: Seals = field(repr=False)
     clock: Clock
     throttle: Throttle
 
@@ -60,6 +62,11 @@ class Call:
         if self.about is None:
             raise RuntimeError("a route without {label} asks for its project")
         return self.about
+
+    @property
+    def seals(self) -> Seals:
+        """Puts seals on the rows that this request makes, and looks at those it goes by."""
+        return self.coordinator.seals
 
     @property
     def by_admin(self) -> bool:

@@ -123,7 +123,7 @@ def _open(request: Request, rule: Rule, presented: ApiToken, session: Session, w
     coordinator: Coordinator = request.app.state.coordinator
     address = address_of(request)
     token = authenticate(coordinator, session, presented, address)
-    project = authorise(session, rule, token.user, request.path_params.get("label"))
+    project = authorise(coordinator.seals, session, rule, token.user, request.path_params.get("label"))
     now = coordinator.clock()
     note_use(coordinator, session, token, writes=writes, now=now)
     return Call(coordinator, session, token, project, now, request.state.request_id, address)

@@ -22,16 +22,23 @@ def new_user(email: str, name: str, role: Role, now: datetime) -> User:
     return User(id=new_id(now), email=email, name=name, role=role, created_at=now)
 
 
-def new_token(user: User, description: str, days: int, now: datetime) -> tuple[Token, ApiToken]:
-    """Return a token row that is not stored yet, and the token that only its owner sees."""
+def new_token(
+    user: User, description: str, expires_at: datetime, now: datetime, parent: Token | None = None
+) -> tuple[Token, ApiToken]:
+    """Return a token row that is not stored yet, and the token that only its owner sees.
+
+    Args:
+        parent: the token that the new one is made with, and revoked with.
+    """
     token = ApiToken.generate(now)
     row = Token(
         id=token.id,
         user=user,
+        parent_id=parent.id if parent else None,
         secret_digest=token.digest(),
         description=description,
         created_at=now,
-        expires_at=now + timedelta(days=days),
+        expires_at=expires_at,
     )
     return row, token
 
@@ -45,6 +52,7 @@ def create_user(call: Call, email: str, name: str, role: Role) -> User:
     if find_user(call.session, email):
         raise Problem(409, "already-exists", "there is a user with this email already")
     user = new_user(email, name, role, call.now)
+    call.seals.put(user)
     call.session.add(user)
     call.record(Event.CREATE_USER, "user", user.id, email)
     return user
@@ -53,10 +61,21 @@ def create_user(call: Call, email: str, name: str, role: Role) -> User:
 def create_token(call: Call, description: str, days: int, email: str | None) -> tuple[Token, ApiToken]:
     """Make an API token for oneself, or as an admin for anybody.
 
+    Who is no admin cannot make one that lives longer than the one he comes with: a leaked token does not renew itself.
+
     Raises:
-        Problem: 403 for somebody else's; 404 where there is no such user.
+        Problem: 403 for somebody else's; 404 where there is no such user; 401 where one's token is revoked meanwhile.
     """
-    row, token = new_token(_owner(call, email) or call.user, description, days, call.now)
+    # Who revokes it at this moment waits, and then finds what was made with it; or he was first.
+    call.session.refresh(call.token, with_for_update={"of": Token})
+    call.seals.check(call.token)
+    if call.token.revoked_at is not None:
+        raise Problem(401, "unauthenticated", "this API token was revoked")
+    expires_at = call.now + timedelta(days=days)
+    if not call.by_admin:
+        expires_at = min(expires_at, call.token.expires_at)
+    row, token = new_token(_owner(call, email) or call.user, description, expires_at, call.now, call.token)
+    call.seals.put(row)
     call.session.add(row)
     call.record(Event.CREATE_TOKEN, "token", token.id, row.user.email)
     return row, token
@@ -73,24 +92,35 @@ def tokens(call: Call, email: str | None) -> Select[Token]:
 
 
 def revoke_token(call: Call, token_id: str) -> Token:
-    """Revoke a token from now on; a revoked one stays as it is.
+    """Revoke a token from now on, and all that were made with it; a revoked one stays as it is.
 
     Raises:
         Problem: 404 where there is none, or one of somebody else and the caller is no admin.
     """
-    query = select(Token).where(Token.id == token_id)
+    query = select(Token).where(Token.id == token_id).with_for_update(of=Token)
     token = call.session.scalar(query if call.by_admin else query.where(Token.user_seq == call.user.seq))
     if token is None:
         raise missing("token")
-    if token.revoked_at is None:
-        token.revoked_at = call.now
-        call.record(Event.REMOVE_TOKEN, "token", token.id, token.user.email)
+    line = [token]
+    while line:
+        descendant = line.pop()
+        if descendant.revoked_at is None:
+            _revoke(call, descendant)
+            line += call.session.scalars(
+                select(Token).where(Token.parent_id == descendant.id).with_for_update(of=Token)
+            )
     return token
 
 
 def find_user(session: Session, email: str) -> User | None:
     """Return the user with that email, in lower case, or None."""
     return session.scalar(select(User).where(User.email == email))
+
+
+def _revoke(call: Call, token: Token) -> None:
+    token.revoked_at = call.now
+    call.seals.put(token)
+    call.record(Event.REMOVE_TOKEN, "token", token.id, token.user.email)
 
 
 def _owner(call: Call, email: str | None) -> User | None:
@@ -104,4 +134,5 @@ def _owner(call: Call, email: str | None) -> User | None:
     user = find_user(call.session, email)
     if user is None:
         raise missing("user")
+    call.seals.check(user)
     return user

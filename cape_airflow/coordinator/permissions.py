@@ -5,7 +5,7 @@ Rules it follows:
 - A route without a row does not start.
 - A project that one does not belong to looks like a missing one (404); a role that does not suffice is a 403.
 - A global admin makes users and projects. In a project he is what his role there says, and nothing without one.
-- A worker fetches approved policies and keys, and reports jobs. Nothing else.
+- A worker fetches approved policies and keys, and reports jobs. Nothing else; he does not make himself tokens either.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Audience(StrEnum):
 
     ANYONE = "anyone"
     USER = "any user"
+    PERSON = "any user but workers"
     ADMIN = "admin"
     PROJECT = "roles in the project"
 
@@ -66,6 +67,7 @@ _WORKER = frozenset({ProjectRole.WORKER})
 
 _ANYONE = Rule(Audience.ANYONE)
 _USER = Rule(Audience.USER)
+_PERSON = Rule(Audience.PERSON)
 _ADMIN = Rule(Audience.ADMIN)
 
 
@@ -89,7 +91,7 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/me"): _USER,
     ("POST", "/v1/users"): _ADMIN,
     ("GET", "/v1/users"): _ADMIN,
-    ("POST", "/v1/tokens"): _USER,  # for oneself; an admin for anybody
+    ("POST", "/v1/tokens"): _PERSON,  # for oneself; an admin for anybody
     ("GET", "/v1/tokens"): _USER,  # one's own; an admin anybody's
     ("DELETE", "/v1/tokens/{id}"): _USER,  # one's own; an admin anybody's
     ("POST", "/v1/projects"): _ADMIN,

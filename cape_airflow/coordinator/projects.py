@@ -30,9 +30,10 @@ def create_project(call: Call, name: str, label: str | None, description: str) -
     if call.session.scalar(select(Project.seq).where(Project.label == label)) is not None:
         raise Problem(409, "already-exists", "there is a project with this label already")
     project = Project(id=new_id(call.now), label=label, name=name, description=description, created_at=call.now)
-    call.session.add(project)
-    call.session.flush()
-    call.session.add(Contributor(project_seq=project.seq, user=call.user, role=ProjectRole.OWNER, created_at=call.now))
+    owner = Contributor(project=project, user=call.user, role=ProjectRole.OWNER, created_at=call.now)
+    for row in (project, owner):
+        call.seals.put(row)
+        call.session.add(row)
     call.record(Event.CREATE_PROJECT, "project", project.id, label)
     return project
 
@@ -55,21 +56,28 @@ def update_project(call: Call, name: str | None, description: str | None) -> Pro
 
 
 def set_contributor(call: Call, email: str, role: ProjectRole) -> Contributor:
-    """Give a user a role in the project, in place of the one he had.
+    """Give another user a role in the project, in place of the one he had.
+
+    Who decides on policies gets no keys: a worker is nothing else in the project, and nobody makes himself one.
 
     Raises:
-        Problem: 404 where there is no such user; 409 where he is the last owner.
+        Problem: 404 where there is no such user; 403 ``own-role``; 409 ``other-role`` for a worker who is something
+            else, or something else that is a worker; 403 ``tampered``.
     """
     user = find_user(call.session, email)
     if user is None:
         raise missing("user")
+    call.seals.check(user)
+    if user.id == call.user.id:
+        raise Problem(403, "own-role", "nobody changes his own role; ask another owner")
     contributor = _find(call, email)
     if contributor is None:
-        contributor = Contributor(project_seq=call.project.seq, user=user, role=role, created_at=call.now)
-        call.session.add(contributor)
-    elif role is not ProjectRole.OWNER:
-        _keep_an_owner(call, contributor)
+        contributor = Contributor(project=call.project, user=user, role=role, created_at=call.now)
+    elif contributor.role is not role and ProjectRole.WORKER in (contributor.role, role):
+        raise Problem(409, "other-role", "a worker has no other role in the project; remove him from it first")
     contributor.role = role
+    call.seals.put(contributor)
+    call.session.add(contributor)
     call.record(Event.UPDATE_CONTRIBUTOR, "contributor", user.id, f"{email} {role}")
     return contributor
 

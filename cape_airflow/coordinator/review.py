@@ -33,7 +33,7 @@ def suggest(call: Call, title: str, description: str, text: str) -> Suggestion:
     """
     suggestion = Suggestion(
         id=new_id(call.now),
-        project_seq=call.project.seq,
+        project=call.project,
         title=title,
         description=description,
         policy=text,
@@ -42,6 +42,7 @@ def suggest(call: Call, title: str, description: str, text: str) -> Suggestion:
         author=call.user,
         created_at=call.now,
     )
+    call.seals.put(suggestion)
     call.session.add(suggestion)
     call.record(Event.SUGGEST_POLICY, "suggestion", suggestion.id, suggestion.digest)
     return suggestion
@@ -51,7 +52,7 @@ def approve(call: Call, suggestion_id: str, digest: str, comment: str | None) ->
     """Approve a suggestion, sign its digest, and make it the project's policy.
 
     Raises:
-        Problem: 404, 403 ``own-suggestion``, 409 ``digest-mismatch`` or ``not-open``.
+        Problem: 404, 403 ``own-suggestion`` or ``tampered``, 409 ``digest-mismatch`` or ``not-open``.
     """
     suggestion = _review(call, suggestion_id, digest, SuggestionState.APPROVED, comment)
     signer = call.coordinator.signer
@@ -79,7 +80,7 @@ def reject(call: Call, suggestion_id: str, digest: str, comment: str) -> Suggest
     """Reject a suggestion, saying why.
 
     Raises:
-        Problem: 404, 403 ``own-suggestion``, 409 ``digest-mismatch`` or ``not-open``.
+        Problem: 404, 403 ``own-suggestion`` or ``tampered``, 409 ``digest-mismatch`` or ``not-open``.
     """
     suggestion = _review(call, suggestion_id, digest, SuggestionState.REJECTED, comment)
     call.record(Event.REJECT_SUGGESTION, "suggestion", suggestion.id, suggestion.digest)
@@ -109,11 +110,12 @@ def find_suggestion(call: Call, suggestion_id: str) -> Suggestion:
     """Return one suggestion of the project.
 
     Raises:
-        Problem: 404 where there is none in this project.
+        Problem: 404 where there is none in this project; 403 ``tampered``.
     """
     suggestion = call.session.scalar(suggestions(call).where(Suggestion.id == suggestion_id))
     if suggestion is None:
         raise missing("suggestion")
+    call.seals.check(suggestion)
     return suggestion
 
 
@@ -125,7 +127,7 @@ def approval_of(call: Call, digest: str | None = None) -> Approval | None:
 
 def _review(call: Call, suggestion_id: str, digest: str, outcome: SuggestionState, comment: str | None) -> Suggestion:
     suggestion = find_suggestion(call, suggestion_id)
-    if suggestion.author_seq == call.user.seq:
+    if suggestion.author.id == call.user.id:
         raise Problem(403, "own-suggestion", "nobody reviews a suggestion of his own; ask another owner")
     if suggestion.digest != digest:
         raise Problem(409, "digest-mismatch", "this suggestion has another digest; look at it again")

@@ -19,6 +19,7 @@ from cape_airflow.coordinator.settings import Settings
 from cape_airflow.errors import KeyUnavailable
 from cape_airflow.keys import Secret
 from cape_airflow.keys.encoding import from_base64url, to_base64url
+from cape_airflow.keys.material import derive
 
 _VERSION = b"\x01"
 _KEY_BYTES = 32
@@ -32,7 +33,12 @@ class RootKey:
         material = _decode(text.strip())
         if len(material) != _KEY_BYTES:
             raise KeyUnavailable(f"the root key must be base64url of {_KEY_BYTES} bytes")
+        self._material = Secret(material)
         self._cipher = AESGCM(material)
+
+    def derive(self, purpose: str) -> Secret:
+        """Return a key of 32 bytes for one purpose other than wrapping (HKDF-SHA-256, RFC 5869)."""
+        return derive(self._material, purpose=purpose, domain="coordinator", length=_KEY_BYTES)
 
     def wrap(self, secret: Secret, *place: str) -> bytes:
         """Return `secret` encrypted for the store, at that place only."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from cape_airflow.coordinator.call import Coordinator
 from cape_airflow.coordinator.clock import Clock
 from cape_airflow.coordinator.root_key import load_root_key
+from cape_airflow.coordinator.seals import Seals
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.signing import Signer, generate_signing_key, signing_keys
 from cape_airflow.coordinator.store import Store
@@ -34,4 +35,5 @@ def start(settings: Settings, clock: Clock) -> Coordinator:
                 session.add_all(keys)
                 session.flush()
             signer = Signer(keys, root_key)
-    return Coordinator(settings, store, root_key, signer, clock, Throttle(settings.failures_per_minute))
+    seals = Seals(root_key)
+    return Coordinator(settings, store, root_key, signer, seals, clock, Throttle(settings.failures_per_minute))

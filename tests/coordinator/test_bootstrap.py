@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
-from cape_airflow.coordinator.bootstrap import initialise, migrate
+from cape_airflow.coordinator.bootstrap import initialise, migrate, recover
 from cape_airflow.errors import CoordinatorError
 
 SERVE = """
@@ -39,6 +40,39 @@ def test_there_is_one_first_admin(maker: Any) -> None:
     settings = maker.settings()
     with pytest.raises(CoordinatorError, match="users already"):
         initialise(settings, "second@example.com", "Eve")
+
+
+@pytest.mark.parametrize(
+    ("email", "name"),
+    [("", "Ada"), ("ada", "Ada"), ("a b@c.de", "Ada"), ("a/b@c.de", "Ada"), ("a@b.de", ""), ("a@b.de", "A\x1b[2J")],
+)
+def test_the_first_admin_is_named_as_the_api_names_people(maker: Any, email: str, name: str) -> None:
+    with pytest.raises(CoordinatorError, match=r"the (email|name) is refused"):
+        initialise(maker.empty_settings(), email, name)
+
+
+def test_an_admin_whose_tokens_expired_gets_in_again_on_the_machine(maker: Any) -> None:
+    deployment = maker.deployment()
+    before = deployment.rows("SELECT seq FROM audit")
+    token = recover(deployment.settings, "Admin@Example.com")
+    assert deployment.done("GET", "/v1/me", token)["email"] == "admin@example.com"
+    written = deployment.rows("SELECT event, target_label, user_id FROM audit ORDER BY seq")[len(before) :]
+    assert written == [("create-token", "admin@example.com", None)]
+
+
+@pytest.mark.parametrize("email", ["customers-owner@example.com", "nobody@example.com", ""])
+def test_only_an_admin_gets_in_again(maker: Any, email: str) -> None:
+    with pytest.raises(CoordinatorError, match="no admin has this email"):
+        recover(maker.settings(), email)
+
+
+def test_who_was_made_an_admin_by_hand_does_not_get_in(maker: Any) -> None:
+    deployment = maker.deployment()
+    with deployment.app.state.coordinator.store.write() as session:
+        session.execute(text("UPDATE users SET role = 'admin'"))
+        session.commit()
+    with pytest.raises(CoordinatorError, match="no admin has this email"):
+        recover(deployment.settings, "customers-owner@example.com")
 
 
 def test_of_two_first_admins_at_the_same_moment_one_is_made(maker: Any) -> None:

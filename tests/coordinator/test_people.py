@@ -41,7 +41,7 @@ def test_a_name_is_one_visible_line(shared_deployment: Any, name: Any) -> None:
 
 def test_a_token_lives_90_days_unless_said_otherwise_and_never_for_ever(deployment: Any, project: Any) -> None:
     def days(**more: Any) -> timedelta:
-        made = deployment.done("POST", "/v1/tokens", project.reader, {"description": "x"} | more)
+        made = deployment.done("POST", "/v1/tokens", deployment.admin, {"description": "x"} | more)
         return datetime.fromisoformat(made["expires_at"]) - deployment.clock.now
 
     assert days() == timedelta(days=90)
@@ -74,3 +74,31 @@ def test_tokens_of_others_are_for_admins(deployment: Any, project: Any) -> None:
 def test_a_token_of_a_list_is_ones_own_for_everybody_else(deployment: Any, project: Any) -> None:
     own = deployment.done("GET", "/v1/tokens", project.reader)["items"]
     assert {token["user_email"] for token in own} == {"customers-reader@example.com"}
+
+
+def test_a_token_of_a_worker_makes_no_tokens(deployment: Any, project: Any) -> None:
+    deployment.project("other")
+    deployment.join("other", "customers-worker", "worker")
+    refused = deployment.ask("POST", "/v1/tokens", project.worker, {"description": "x"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    deployment.join("other", "customers-reader", "worker")
+    assert deployment.ask("POST", "/v1/tokens", project.reader, {"description": "x"}).is_success
+
+
+def test_a_token_does_not_outlive_the_one_that_made_it_unless_an_admin_made_it(deployment: Any, project: Any) -> None:
+    body = {"description": "x", "expires_in_days": 3650}
+    first = deployment.done("GET", "/v1/me", project.reader)["expires_at"]
+    assert deployment.done("POST", "/v1/tokens", project.reader, body)["expires_at"] == first
+    mine = deployment.done("GET", "/v1/me", deployment.admin)["expires_at"]
+    assert deployment.done("POST", "/v1/tokens", deployment.admin, body)["expires_at"] > mine
+
+
+def test_with_a_token_all_that_were_made_with_it_are_revoked(deployment: Any, project: Any) -> None:
+    line = [project.reader]
+    for _ in range(3):
+        line.append(deployment.done("POST", "/v1/tokens", line[-1], {"description": "next"})["token"])
+    beside = deployment.token("customers-reader@example.com")
+    deployment.done("DELETE", f"/v1/tokens/{line[1].partition(',')[0]}", beside)
+    statuses = [deployment.ask("GET", "/v1/me", token).status_code for token in [*line, beside]]
+    assert statuses == [200, 401, 401, 401, 200]
+    assert len(deployment.rows("SELECT * FROM audit WHERE event = 'remove-token'")) == 3

@@ -77,9 +77,10 @@ def expected(rule: Rule, principal: str) -> tuple[int, ...]:
         return (200,)
     if principal in ("nobody", "malformed", "unknown", "expired", "revoked"):
         return (401,)
-    if rule.audience is Audience.USER or (principal == "admin" and (rule.audience is Audience.ADMIN or rule.admin)):
+    everybody = rule.audience is Audience.USER or (rule.audience is Audience.PERSON and principal != "worker")
+    if everybody or (principal == "admin" and (rule.audience is Audience.ADMIN or rule.admin)):
         return (200, 201, 204)
-    if rule.audience is Audience.ADMIN:
+    if rule.audience is not Audience.PROJECT:
         return (403,)
     if principal not in ROLE_OF:
         return (404,)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+ROLES = ("project-owner", "project-contributor", "project-reader", "worker")
+
 
 def test_a_project_gets_its_label_from_its_name_and_its_maker_as_owner(deployment: Any) -> None:
     made = deployment.done("POST", "/v1/projects", deployment.admin, {"name": "  Pay Roll (2026)! "})
@@ -85,10 +87,29 @@ def test_D9_the_last_owner_stays_one(deployment: Any, project: Any) -> None:
     admin = f"{project.path}/contributors/admin@example.com"
     owner = f"{project.path}/contributors/customers-owner@example.com"
     assert deployment.ask("DELETE", admin, project.owner).status_code == 204
-    for method, body in (("DELETE", None), ("PUT", {"role": "project-reader"})):
-        refused = deployment.ask(method, owner, project.owner, body)
-        assert (refused.status_code, refused.json()["code"]) == (409, "last-owner")
-    assert deployment.ask("PUT", owner, project.owner, {"role": "project-owner"}).is_success
+    refused = deployment.ask("DELETE", owner, project.owner)
+    assert (refused.status_code, refused.json()["code"]) == (409, "last-owner")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nobody_changes_his_own_role(deployment: Any, project: Any, role: str) -> None:
+    for who, token in (("admin", deployment.admin), ("customers-owner", project.owner)):
+        refused = deployment.ask("PUT", f"{project.path}/contributors/{who}@example.com", token, {"role": role})
+        assert (refused.status_code, refused.json()["code"]) == (403, "own-role")
+
+
+@pytest.mark.parametrize("role", sorted(set(ROLES) - {"worker"}))
+def test_a_worker_is_nothing_else_in_the_project_and_does_not_become_it(project: Any, role: str) -> None:
+    deployment = project.deployment
+    for name, first, second in (("one", role, "worker"), ("two", "worker", role)):
+        deployment.user(name)
+        project.join(name, first)
+        path = f"{project.path}/contributors/{name}@example.com"
+        refused = deployment.ask("PUT", path, project.owner, {"role": second})
+        assert (refused.status_code, refused.json()["code"]) == (409, "other-role")
+        assert deployment.ask("PUT", path, project.owner, {"role": first}).is_success
+        deployment.done("DELETE", path, project.owner)
+        assert deployment.ask("PUT", path, project.owner, {"role": second}).is_success
 
 
 def test_D9_two_owners_who_remove_each_other_at_the_same_moment_leave_one(deployment: Any, project: Any) -> None:

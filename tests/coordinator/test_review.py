@@ -5,6 +5,9 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import select
+
+from cape_airflow.coordinator.store.models import User
 
 INLINE = """\
 label: old
@@ -48,10 +51,11 @@ def test_D1_a_new_email_does_not_make_another_person_of_the_author(project: Any,
     deployment = project.deployment
     body = {"title": "mine", "policy": policy_text}
     mine = deployment.done("POST", f"{project.path}/suggestions", project.owner, body)
-    with deployment.app.state.coordinator.store.write() as session:
-        from sqlalchemy import text
-
-        session.execute(text("UPDATE users SET email = 'new@example.com' WHERE email = 'customers-owner@example.com'"))
+    coordinator = deployment.app.state.coordinator
+    with coordinator.store.write() as session:
+        owner = session.scalars(select(User).where(User.email == "customers-owner@example.com")).one()
+        owner.email = "new@example.com"
+        coordinator.seals.put(owner)
         session.commit()
     assert project.review(mine, "approve", project.owner).json()["code"] == "own-suggestion"
 

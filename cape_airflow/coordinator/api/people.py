@@ -37,9 +37,10 @@ class Membership(Answer):
 
 
 class Me(UserAnswer):
-    """The caller, with all his projects."""
+    """The caller, with all his projects, and when the token that he presented expires."""
 
     projects: list[Membership]
+    expires_at: Moment
 
 
 class NewUser(Body):
@@ -92,7 +93,7 @@ def me(call: CallDep) -> Me:
         .order_by(Contributor.seq)
     )
     projects = [Membership(label=row.project.label, role=row.role) for row in memberships]
-    return Me(**dict(show_user(call.user)), projects=projects)
+    return Me(**dict(show_user(call.user)), projects=projects, expires_at=call.token.expires_at)
 
 
 @router.post("/users", status_code=201)

@@ -79,8 +79,12 @@ def suggest(label: str, body: NewSuggestion, call: CallDep) -> SuggestionAnswer:
 @router.get("")
 def suggestions(label: str, paging: Paging, call: CallDep) -> Page[SuggestionAnswer]:
     """List the project's suggestions, the newest first."""
-    query = review.suggestions(call)
-    return page(call.session, query, Suggestion, paging, lambda row: _show(label, row), newest_first=True)
+
+    def show(row: Suggestion) -> SuggestionAnswer:
+        call.seals.check(row)
+        return _show(label, row)
+
+    return page(call.session, review.suggestions(call), Suggestion, paging, show, newest_first=True)
 
 
 @router.get("/{id}")

@@ -50,7 +50,14 @@ class Base(DeclarativeBase):
     seq: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
 
 
-class User(Base):
+class Sealed(Base):
+    """A row that decides: nobody can make or change one in the database alone; see `coordinator.seals`."""
+
+    __abstract__ = True
+    seal: Mapped[bytes]
+
+
+class User(Sealed):
     """A person, or the service account of a worker."""
 
     __tablename__ = "users"
@@ -61,12 +68,13 @@ class User(Base):
     created_at: Mapped[datetime]
 
 
-class Token(Base):
-    """An API token: the digest of its secret, never the secret."""
+class Token(Sealed):
+    """An API token: the digest of its secret, never the secret. Its parent is the token that made it."""
 
     __tablename__ = "tokens"
     id: Mapped[str] = mapped_column(String(26), unique=True)
     user_seq: Mapped[int] = mapped_column(ForeignKey("users.seq"), index=True)
+    parent_id: Mapped[str | None] = mapped_column(String(26), ForeignKey("tokens.id"), index=True)
     secret_digest: Mapped[bytes]
     description: Mapped[str]
     created_at: Mapped[datetime]
@@ -76,7 +84,7 @@ class Token(Base):
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
 
 
-class Project(Base):
+class Project(Sealed):
     """What owns policies, keys and people."""
 
     __tablename__ = "projects"
@@ -87,7 +95,7 @@ class Project(Base):
     created_at: Mapped[datetime]
 
 
-class Contributor(Base):
+class Contributor(Sealed):
     """The role of one user in one project."""
 
     __tablename__ = "contributors"
@@ -97,10 +105,10 @@ class Contributor(Base):
     role: Mapped[ProjectRole]
     created_at: Mapped[datetime]
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
-    project: Mapped[Project] = relationship(lazy="raise")
+    project: Mapped[Project] = relationship()
 
 
-class Suggestion(Base):
+class Suggestion(Sealed):
     """A proposed policy version; its text never changes."""
 
     __tablename__ = "suggestions"
@@ -117,6 +125,7 @@ class Suggestion(Base):
     reviewer_seq: Mapped[int | None] = mapped_column(ForeignKey("users.seq"))
     reviewed_at: Mapped[datetime | None]
     review_comment: Mapped[str | None]
+    project: Mapped[Project] = relationship()
     author: Mapped[User] = relationship(lazy="selectin", foreign_keys=[author_seq])
     reviewer: Mapped[User | None] = relationship(lazy="selectin", foreign_keys=[reviewer_seq])
     comments: Mapped[list[Comment]] = relationship(lazy="selectin", order_by="Comment.seq")

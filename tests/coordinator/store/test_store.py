@@ -13,7 +13,7 @@ from cape_airflow.coordinator.store import Store, insert_if_absent
 from cape_airflow.coordinator.store.models import Project
 from cape_airflow.errors import MissingExtra
 
-NEW = {"id": "x" * 26, "name": "x", "description": "", "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
+NEW = {"id": "x" * 26, "name": "x", "description": "", "created_at": datetime(2026, 1, 1, tzinfo=UTC), "seal": b""}
 
 
 @pytest.fixture

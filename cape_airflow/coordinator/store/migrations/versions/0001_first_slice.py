@@ -107,17 +107,20 @@ def _people() -> None:
         _text("name"),
         _text("role", 32),
         _moment("created_at"),
+        _bytes("seal"),
     )
     _table(
         "tokens",
         _text("id", 26, unique=True),
         _reference("user_seq", "users", index=True),
+        sa.Column("parent_id", sa.String(26), sa.ForeignKey("tokens.id"), nullable=True, index=True),
         _bytes("secret_digest"),
         _text("description"),
         _moment("created_at"),
         _moment("expires_at"),
         _moment("revoked_at", nullable=True),
         _moment("last_used_at", nullable=True),
+        _bytes("seal"),
     )
     _table(
         "projects",
@@ -126,6 +129,7 @@ def _people() -> None:
         _text("name"),
         _text("description"),
         _moment("created_at"),
+        _bytes("seal"),
     )
     _table(
         "contributors",
@@ -133,6 +137,7 @@ def _people() -> None:
         _reference("user_seq", "users", index=True),
         _text("role", 32),
         _moment("created_at"),
+        _bytes("seal"),
         sa.UniqueConstraint("project_seq", "user_seq"),
     )
 
@@ -152,6 +157,7 @@ def _review() -> None:
         _reference("reviewer_seq", "users", nullable=True),
         _moment("reviewed_at", nullable=True),
         _text("review_comment", nullable=True),
+        _bytes("seal"),
     )
     op.create_index("suggestions_of_project", "suggestions", ["project_seq", "seq"])
     _table(
