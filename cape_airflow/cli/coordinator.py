@@ -47,6 +47,16 @@ def init(home: Path | None, email: str, name: str) -> None:
 
 @coordinator.command()
 @_HOME
+@click.option("--email", required=True, prompt=True)
+def recover(home: Path | None, email: str) -> None:
+    """Print a new token for an admin whose tokens have expired; on this machine, and audited."""
+    from cape_airflow.coordinator.bootstrap import recover as hand_out
+
+    click.echo(hand_out(_settings(home), email))
+
+
+@coordinator.command()
+@_HOME
 def migrate(home: Path | None) -> None:
     """Bring the database to this version's schema."""
     from cape_airflow.coordinator.bootstrap import migrate as upgrade

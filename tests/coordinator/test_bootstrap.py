@@ -10,8 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import text
 
+from cape_airflow.cli.coordinator import coordinator
 from cape_airflow.coordinator.bootstrap import initialise, migrate, recover
 from cape_airflow.errors import CoordinatorError
 
@@ -141,3 +143,15 @@ def test_serving_stops_at_a_signal_with_a_clean_exit(maker: Any, prepared: Any, 
         process.kill()
     assert process.returncode in (0, -signal.SIGTERM)
     assert prepared.admin.partition(",")[2] not in log
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_the_command_prints_the_token_of_the_admin_who_gets_in_again(
+    maker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = maker.deployment()
+    monkeypatch.setenv("CAPE_ROOT_KEY", deployment.settings.root_key.get_secret_value())
+    run = CliRunner().invoke(
+        coordinator, ["recover", "--home", str(deployment.settings.home), "--email", "admin@example.com"]
+    )
+    assert deployment.done("GET", "/v1/me", run.stdout.strip())["role"] == "admin"
