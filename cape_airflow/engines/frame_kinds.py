@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,7 +23,11 @@ class Adapter(ABC):
 
     @abstractmethod
     def rebuilt(self, plan: Plan, output: pa.Table, survivors: pa.Array | None) -> Any:
-        """Return a frame of the rows that are left: kept columns as they were, the others from `output`."""
+        """Return a frame of the rows that are left, in the columns of `output`; kept ones have their dtype."""
+
+    def beside_columns(self) -> str:
+        """Return what data the frame has beside its columns, for people; nothing for most kinds."""
+        return ""
 
 
 def _transformed(plan: Plan) -> list[str]:
@@ -53,17 +59,26 @@ class PolarsFrame(Adapter):
         self._frame = frame
 
     def table(self) -> pa.Table:
-        """Return the frame as Arrow."""
-        return self._frame.to_arrow()
+        """Return the frame as Arrow.
+
+        Raises:
+            SchemaMismatch: a column holds what Arrow does not know.
+        """
+        columns = {name: self._frame.select(name) for name in self._frame.columns}
+        return pa.table(
+            {name: _as_arrow(name, column.dtypes[0], partial(_from_polars, column)) for name, column in columns.items()}
+        )
 
     def rebuilt(self, plan: Plan, output: pa.Table, survivors: pa.Array | None) -> Any:
         """Return a frame of the rows that are left."""
         import polars as pl
 
-        left = self._frame.select(output.column_names)
-        if survivors is not None:
-            left = left[survivors.to_numpy()]
-        return left.with_columns(pl.Series(name, pl.from_arrow(output.column(name))) for name in _transformed(plan))
+        # All from the output: what polars itself leaves out stays in its buffers.
+        left = pl.DataFrame([pl.Series(name, pl.from_arrow(output.column(name))) for name in output.column_names])
+        kept = [name for name in left.columns if name not in _transformed(plan)]
+        return left.with_columns(
+            _polars_kept(left[name], self._frame.schema[name], rows_left_out=survivors is not None) for name in kept
+        )
 
 
 class PandasFrame(Adapter):
@@ -79,33 +94,76 @@ class PandasFrame(Adapter):
         Raises:
             SchemaMismatch: a column holds values of several types.
         """
-        columns = [_from_pandas(name, self._frame.iloc[:, place]) for place, name in enumerate(self._names)]
+        series = [self._frame.iloc[:, place] for place in range(len(self._names))]
+        columns = [
+            _as_arrow(name, each.dtype, partial(_from_pandas, each))
+            for name, each in zip(self._names, series, strict=True)
+        ]
         return pa.table(columns, names=self._names)
 
     def rebuilt(self, plan: Plan, output: pa.Table, survivors: pa.Array | None) -> Any:
         """Return a frame of the rows that are left."""
         places = [self._names.index(name) for name in output.column_names]
         rows = slice(None) if survivors is None else survivors.to_numpy()
-        frame = self._frame.iloc[rows, places].copy()
-        for name in _transformed(plan):
-            place = output.column_names.index(name)
-            original = self._frame.iloc[:, self._names.index(name)]
-            series = _to_pandas(output.column(name), original.dtype)
-            frame.isetitem(place, series.set_axis(frame.index))  # a bare array would lose its dtype
+        made = {
+            place: _to_pandas(output.column(name), self._frame.dtypes.iloc[place])
+            for name, place in zip(output.column_names, places, strict=True)
+            if self._is_made(plan, output.schema.field(name), place)
+        }
+        frame = self._frame.iloc[rows, [place for place in places if place not in made]].copy()
+        frame.attrs = {}  # may hold values
+        for position, place in enumerate(places):
+            if place in made:  # as a Series: a bare array would lose its dtype
+                frame.insert(position, self._frame.columns[place], made[place].set_axis(frame.index))
+        frame.columns = self._frame.columns[places]
         return frame if survivors is None else _without_unused_categories(frame)
 
+    def _is_made(self, plan: Plan, field: pa.Field, place: int) -> bool:
+        """Whether a column is made from the output: what pandas leaves out of Arrow columns stays in their buffers."""
+        dtype = self._frame.dtypes.iloc[place]
+        return field.name in _transformed(plan) or getattr(dtype, "pyarrow_dtype", None) == field.type
 
-def _from_pandas(name: str, series: Any) -> pa.Array | pa.ChunkedArray:
+    def beside_columns(self) -> str:
+        """Return the index, unless it has no name and only counts."""
+        index = self._frame.index
+        if index.nlevels == 1 and index.name is None and index.dtype.kind in "iu":
+            return ""
+        names = ", ".join(f"`{name}`" for name in index.names if name is not None)
+        return f"the index {names}".strip()
+
+
+def _as_arrow(name: str, dtype: Any, convert: Callable[[], pa.ChunkedArray]) -> pa.ChunkedArray:
     try:
-        column = pa.Array.from_pandas(series)
-    except (pa.ArrowException, TypeError, ValueError):
+        return convert()
+    except Exception:  # noqa: BLE001 - whatever frames, Arrow and the objects inside raise may quote values
         failure = SchemaMismatch(
-            f"column `{name}` ({series.dtype}) holds values of several types, or of one that Arrow does not know; "
+            f"column `{name}` ({dtype}) holds values of several types, or of one that Arrow does not know; "
             "convert it to one type first"
         )
-    else:
-        return column.cast(pa.string()) if pa.types.is_null(column.type) else column
     raise failure
+
+
+def _from_polars(frame: Any) -> pa.ChunkedArray:
+    import polars as pl
+
+    if frame.dtypes == [pl.Object]:
+        raise TypeError("of these, Arrow would get the addresses")
+    return frame.to_arrow().column(0)
+
+
+def _from_pandas(series: Any) -> pa.Array | pa.ChunkedArray:
+    column = pa.Array.from_pandas(series)
+    return column.cast(pa.string()) if pa.types.is_null(column.type) else column
+
+
+def _polars_kept(series: Any, dtype: Any, *, rows_left_out: bool) -> Any:
+    """Return a kept column in its dtype; an Enum loses categories that only suppressed rows may have had."""
+    import polars as pl
+
+    if isinstance(dtype, pl.Enum) and rows_left_out:
+        left = set(series)
+        dtype = pl.Enum([category for category in dtype.categories if category in left])
+    return series if dtype.is_nested() else series.cast(dtype)
 
 
 def _to_pandas(column: pa.ChunkedArray, dtype: Any) -> Any:

@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from cape_airflow.engines.bound import BoundPlan
 from cape_airflow.engines.counting import count_rows
+from cape_airflow.engines.failures import attempt
 from cape_airflow.engines.frame_kinds import Adapter, ArrowFrame, PandasFrame, PolarsFrame
 from cape_airflow.engines.guarantees import Guarantees
-from cape_airflow.errors import DataError
+from cape_airflow.errors import DataError, SchemaMismatch
 from cape_airflow.keys import EnvironmentKeys, Key, KeyProvider, KeyRing
 from cape_airflow.policy import Plan, Policy, compile_plan, load_policy
 
@@ -23,10 +24,14 @@ AnyFrame = TypeVar("AnyFrame")
 def apply(policy: Policy | str, frame: AnyFrame, keys: KeyRing | KeyProvider | None = None) -> AnyFrame:
     """Apply a policy to a frame, and return a new frame of the same kind. The frame itself is not changed.
 
-    - pandas: the index stays, with the labels of the rows that are left; kept columns keep their dtype; text gets the
-      dtype of the text it replaces, categories stay categories; integers and booleans with nulls become nullable.
+    - pandas: the index stays, with the labels of the rows that are left, where it has no name and only counts. Another
+      index is data that no rule covers: version 1 keeps it and warns, version 2 asks for `reset_index()` unless its
+      default is keep. Kept columns keep their dtype; text gets the dtype of the text it replaces, categories stay
+      categories; integers and booleans with nulls become nullable. `attrs` is left out.
     - polars: kept columns keep their dtype.
     - Arrow: Table or RecordBatch.
+
+    Where rows are suppressed, nothing of them stays: categories that only they had are gone, also from a polars Enum.
 
     Args:
         policy: a policy or its text.
@@ -42,13 +47,24 @@ def apply(policy: Policy | str, frame: AnyFrame, keys: KeyRing | KeyProvider | N
     """
     policy = load_policy(policy) if isinstance(policy, str) else policy
     adapter = _adapter(frame)
+    _check_beside_columns(policy, adapter.beside_columns())
     table = adapter.table()
     plan = compile_plan(policy, table.schema)
     for warning in plan.warnings:
         logger.warning("%s", warning)
     output, survivors = _run(plan, _ring(policy, keys), table)
-    result: AnyFrame = adapter.rebuilt(plan, output, survivors)
+    result: AnyFrame = attempt(lambda: adapter.rebuilt(plan, output, survivors), "the output", "the frame")
     return result
+
+
+def _check_beside_columns(policy: Policy, carried: str) -> None:
+    """Rules are about columns: version 1 warns of what else a frame carries, version 2 wants it covered."""
+    if not carried:
+        return
+    if policy.version == 1:
+        logger.warning("%s is kept as it is, since rules are about columns", carried)
+    elif policy.default != "keep":
+        raise SchemaMismatch(f"{carried} is data that no rule covers; make it a column with `frame.reset_index()`")
 
 
 def _run(plan: Plan, keys: KeyRing, table: pa.Table) -> tuple[pa.Table, pa.Array | None]:

@@ -12,7 +12,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from cape_airflow.arrow_types import type_name, unwrapped
+from cape_airflow.arrow_types import type_name, unwrapped, without_metadata
 from cape_airflow.errors import Location, PolicyError, SchemaMismatch
 from cape_airflow.policy.condition import Condition
 from cape_airflow.policy.condition_parser import parse_condition
@@ -177,7 +177,7 @@ class _Compiler:
     def _output_field(self, name: str, kind: pa.DataType) -> pa.Field:
         # Metadata may hold values (polars keeps categories there): of it, only the tags of a kept column go on.
         kept = tags(self._input.field(name)) if not self._techniques[name] else ()
-        return pa.field(name, kind, metadata={TAGS: ",".join(kept)} if kept else None)
+        return pa.field(name, without_metadata(kind), metadata={TAGS: ",".join(kept)} if kept else None)
 
     def _outcome(self, field: pa.Field) -> ColumnOutcome:
         techniques = self._techniques[field.name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -155,3 +156,12 @@ def test_numpy_dates_and_missing_values_pass() -> None:
 
 def test_a_ring_is_not_copied_into_results(keys: KeyRing) -> None:
     assert "Secret" not in repr(apply(policy(KEYED, version=2), pa.table({"name": ["x"]}), keys))
+
+
+def test_metadata_of_fields_does_not_come_out_of_a_kept_column() -> None:
+    kind = pa.list_(pa.field("item", pa.struct([pa.field("a", pa.int64(), metadata={"top": "S3CRET"})])))
+    schema = pa.schema([pa.field("x", kind, metadata={"top": "S3CRET"})], metadata={"top": "S3CRET"})
+    table = pa.table([pa.array([[{"a": 1}]], kind)], schema=schema)
+    result = apply("label: test\nversion: 2\nrules:\n  - {match: {name: x}, keep: {reason: test}}", table)
+    assert result == table
+    assert b"S3CRET" not in pickle.dumps(result)
