@@ -144,13 +144,38 @@ def test_the_same_id_in_another_project_is_another_job(
 
 
 @pytest.mark.parametrize("field", ["source", "target"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "s3://AKIA:hunter2@bucket/x",
+        "s3://hunter2@bucket/x",
+        "s3://AKIA:wJalr/hunter2@b/x",
+        "simplecache::s3://AKIA:hunter2@bucket/x",
+        "zip://inner.csv::s3://AKIA:hunter2@bucket/x.zip",
+        "https://h/x.csv?X-Amz-Signature=hunter2",
+        "https://h/x.csv?v=1&X-Amz-Credential=hunter2",
+        "https://h/x.csv?sv=2&sig=hunter2",
+        "https://h/x.csv?%73ig=hunter2",
+        "https://h/x.csv?Access_Token=hunter2",
+        "https://h/x.csv#password=hunter2",
+        "https://h/x.csv?AWSAccessKeyId=hunter2",
+    ],
+)
 def test_a_url_with_credentials_is_refused_and_not_stored(
-    field: str, project: Any, report: Any, start: dict[str, Any]
+    url: str, field: str, project: Any, report: Any, start: dict[str, Any]
 ) -> None:
-    refused = report("", start | {field: "s3://AKIA:hunter2@bucket/x"})
+    refused = report("", start | {field: url})
     assert (refused.status_code, refused.json()["code"]) == (422, "credentials")
     assert "hunter2" not in refused.text
     assert project.deployment.rows("SELECT * FROM jobs") == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["s3://b/x@2.csv", "simplecache::s3://b/x@2.csv", "zip://in.csv::s3://b/x@2", "https://h:8080/x?design=1", "a:b@c"],
+)
+def test_a_url_without_credentials_is_taken(url: str, report: Any, start: dict[str, Any]) -> None:
+    assert report("", start | {"source": url}).is_success
 
 
 def test_the_id_in_the_body_is_the_one_in_the_path(report: Any, start: dict[str, Any]) -> None:
