@@ -20,6 +20,10 @@ _SAFE_PARTS = (
     (re.compile(r"was specified twice"), "an object names a key twice"),
     (re.compile(r"unexpected field"), "an object has a key that the first rows lack; give its type in column_types"),
     (re.compile(r"straddling object|too large|too small for"), "a row is longer than a block"),
+    (
+        re.compile(r"requires (precision|scale) \d|fit in precision|represented as decimal"),
+        "a number has more digits than its type keeps; give its type in column_types",
+    ),
     (re.compile(r"requires a larger index type"), "a dictionary column has more values than its index type can count"),
 )
 _CSV_COLUMN = re.compile(r"In CSV column #(\d+)")

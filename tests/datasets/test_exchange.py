@@ -29,6 +29,6 @@ def test_a_path_that_is_not_there_is_an_error_and_nothing_moves(tmp_path: Path) 
 
 
 def test_a_disk_that_cannot_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a/b").mkdir(parents=True)
     with pytest.raises(NotImplementedError):  # into itself: EINVAL, as of a disk that knows no exchange
-        (tmp_path / "a/b").mkdir(parents=True)
         exchange(tmp_path / "a", tmp_path / "a/b")

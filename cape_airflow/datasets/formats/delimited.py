@@ -2,7 +2,7 @@
 
 - An empty cell is null; a quoted empty cell is empty text.
 - Types come from the first block, and hold for the rest: what does not fit is an error, never changed.
-- Numbers that would not survive as numbers (leading zeros, too many digits) stay text.
+- Numbers that would not survive as numbers (leading zeros, hexadecimal, too many digits) stay text.
 - Text that a spreadsheet would run as a formula is written with a leading apostrophe (OWASP, CSV injection).
 """
 
@@ -17,14 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from cape_airflow.datasets.formats.base import Description, Format, Writer
-from cape_airflow.datasets.formats.types import (
-    ColumnTypes,
-    declared,
-    is_text,
-    to_number,
-    without_null_types,
-    written_as_text,
-)
+from cape_airflow.datasets.formats.numbers import survives, to_number
+from cape_airflow.datasets.formats.types import ColumnTypes, declared, is_text, without_null_types
 from cape_airflow.errors import DatasetError
 
 BLOCK_BYTES = 4 << 20
@@ -60,7 +54,7 @@ class Csv(Format):
         if numbers:
             file.seek(0)
             first = self._open(file, dict.fromkeys(numbers, pa.string()), numbers).read_next_batch()
-            types |= {name: pa.string() for name in numbers if written_as_text(first.column(name))}
+            types |= {name: pa.string() for name in numbers if not survives(first.column(name), types[name])}
         return Description(pa.schema([(name, types[name]) for name in guessed.names]))
 
     def batches(

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
@@ -18,11 +19,15 @@ import pyarrow.compute as pc
 import pyarrow.json as pjson
 
 from cape_airflow.datasets.formats.base import Description, Format, Writer
-from cape_airflow.datasets.formats.types import ColumnTypes, check_exact, declared, without_null_types
+from cape_airflow.datasets.formats.numbers import exact_type, to_doubles
+from cape_airflow.datasets.formats.types import ColumnTypes, declared, with_leaves, without_null_types
 from cape_airflow.errors import DatasetError
 
 BLOCK_BYTES = 4 << 20
 """Size of a block; a line must fit into one. Fixed, so that types do not depend on the machine."""
+
+
+_NANOSECONDS = re.compile(r"(time64|timestamp)\[ns")
 
 
 @dataclass(frozen=True)
@@ -49,12 +54,16 @@ class JsonLines(Format):
     def batches(
         self, file: BinaryIO, schema: pa.Schema, columns: Sequence[str], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows in order."""
-        for batch in self._open(file, schema):
-            for name in columns:
-                if pa.types.is_float64(schema.field(name).type) and name not in self.column_types:
-                    check_exact(batch.column(name), name)
-            yield batch.select(list(columns))
+        """Yield the rows in order.
+
+        Raises:
+            DatasetError: there are numbers that float64, as the first rows suggested, would change.
+        """
+        wanted = pa.schema([schema.field(name) for name in columns])
+        exact = [field.with_type(exact_type(field.type, field.name in self.column_types)) for field in schema]
+        for batch in self._open(file, pa.schema(exact)):
+            arrays = [_as(batch.column(field.name), field) for field in wanted]
+            yield pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
     def _open(self, file: BinaryIO, schema: pa.Schema | None) -> pjson.JSONStreamingReader:
         return pjson.open_json(
@@ -68,6 +77,12 @@ class JsonLines(Format):
     def writer(self, file: BinaryIO, schema: pa.Schema) -> Writer:
         """Return a writer."""
         return _JsonLinesWriter(file)
+
+
+def _as(column: pa.Array, field: pa.Field) -> pa.Array:
+    if column.type == field.type:
+        return column
+    return column.cast(field.type) if pa.types.is_decimal(field.type) else to_doubles(column, field.name)
 
 
 class _JsonLinesWriter(Writer):
@@ -101,7 +116,15 @@ def _plain(column: pa.ChunkedArray, name: str) -> list[object]:
             )
     if pa.types.is_timestamp(column.type):  # Python's datetime has no nanoseconds, Arrow's text has
         column = pc.strftime(column, format="%Y-%m-%dT%H:%M:%S" + ("%Ez" if column.type.tz else ""))
-    return list(column.to_pylist())
+    return list(column.cast(with_leaves(column.type, _with_nanoseconds)).to_pylist())
+
+
+def _with_nanoseconds(kind: pa.DataType) -> pa.DataType:
+    """Return text in place of times that Python would cut to microseconds."""
+    leaf = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_nested(leaf) and _NANOSECONDS.search(str(leaf)):
+        raise DatasetError(f"a column is {kind}, whose nanoseconds JSON cannot hold; write Parquet")
+    return pa.string() if leaf == pa.time64("ns") else kind
 
 
 def _as_text(value: object) -> str:

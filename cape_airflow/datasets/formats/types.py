@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cape_airflow.errors import DatasetError, did_you_mean
 
@@ -14,8 +13,6 @@ ColumnTypes = Mapping[str, str | pa.DataType]
 
 _DECIMAL = re.compile(r"decimal(128|256)\((\d+), ?(-?\d+)\)")
 _ZONED = re.compile(r"timestamp\[(s|ms|us|ns), ?(?:tz=)?([\w/+:-]+)\]")
-_EXACT_DOUBLES = 2.0**53
-"""Whole numbers up to here are exact as float64 (IEEE 754-2019, 53 bits of significand)."""
 
 
 def arrow_type(text: str | pa.DataType) -> pa.DataType:
@@ -57,55 +54,15 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def with_leaves(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return a type with what `change` makes of the types inside its structs and lists, at any depth."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(with_leaves(field.type, change)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(with_leaves(kind.value_type, change)))
+    return change(kind)
+
+
 def without_null_types(kind: pa.DataType) -> pa.DataType:
     """Return the type with text in place of null: where the first rows are all empty, later ones may not be."""
-    if pa.types.is_null(kind):
-        return pa.string()
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(without_null_types(field.type)) for field in kind])
-    if pa.types.is_list(kind):
-        return pa.list_(without_null_types(kind.value_type))
-    return kind
-
-
-def written_as_text(column: pa.Array) -> bool:
-    """Whether number-like text would lose something as a number: leading zeros, or digits beyond the 18th.
-
-    ``00501`` is a postal code, and ``12345678901234567890`` an account: neither survives as a number.
-    """
-    return bool(pc.any(pc.match_substring_regex(column, r"^\s*[+-]?(0[0-9]|[0-9]{19})")).as_py())
-
-
-def to_number(column: pa.Array, kind: pa.DataType, name: str) -> pa.Array:
-    """Convert text to the number type that the first rows suggested.
-
-    Raises:
-        DatasetError: a value is no such number, or would not survive as one.
-    """
-    if written_as_text(column):
-        raise DatasetError(
-            f"column `{name}` looked like {kind} in the first rows, but later values have leading zeros or more digits "
-            f"than a number keeps; give its type, for example column_types: {{{name}: string}}"
-        )
-    try:
-        return pc.utf8_trim_whitespace(column).cast(kind)
-    except pa.ArrowInvalid:
-        failure = DatasetError(
-            f"column `{name}` looked like {kind} in the first rows, but later values are not; give its type, for "
-            f"example column_types: {{{name}: string}}"
-        )
-    raise failure
-
-
-def check_exact(column: pa.Array, name: str) -> None:
-    """Refuse whole numbers that were parsed as float64 and are too large for it to be exact.
-
-    Raises:
-        DatasetError: there are such numbers.
-    """
-    count = pc.sum(pc.greater_equal(pc.abs(column), _EXACT_DOUBLES)).as_py()
-    if count:
-        raise DatasetError(
-            f"column `{name}`: {count} numbers are too large to be kept exactly as double; give its type, for example "
-            f"column_types: {{{name}: 'decimal128(38, 0)'}}, or {{{name}: double}} if that is meant"
-        )
+    return with_leaves(kind, lambda leaf: pa.string() if pa.types.is_null(leaf) else leaf)

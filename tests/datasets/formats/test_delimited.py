@@ -41,6 +41,29 @@ def test_numbers_that_would_not_survive_stay_text(tmp_path: Path, read) -> None:
     assert table.to_pylist() == [{**rows, "card": 4111111111111111}]
 
 
+@pytest.mark.parametrize(
+    "text", ["0x1F", "12345678901234567.5", "0.12345678901234567890123", "1e400", "inf", "nan", "00.5"]
+)
+def test_what_would_be_another_number_stays_text(tmp_path: Path, read, text: str) -> None:
+    assert read(csv(tmp_path, f"n,x\n1,\n{text},\n"))["n"].to_pylist() == ["1", text]
+
+
+@pytest.mark.parametrize("text", ["1234567890.10", "10.50", "+5", "1e5", ".5", "1.", "-0.0", "4111111111111111.0"])
+def test_what_is_the_same_number_is_a_number(tmp_path: Path, read, text: str) -> None:
+    table = read(csv(tmp_path, f"n,x\n1.5,\n {text},\n"))
+    assert table.schema.field("n").type == pa.float64()
+    assert Decimal(repr(table["n"][1].as_py())) == Decimal(text)
+
+
+@pytest.mark.parametrize(("first", "late"), [("1", "0x1F"), ("1.5", "12345678901234567.5"), ("1.5", "inf")])
+def test_a_late_number_that_would_be_another_is_refused(
+    tmp_path: Path, read, refused, monkeypatch, first: str, late: str
+) -> None:
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 64)
+    with refused("column `n` looked like .*column_types: {n: string}"):
+        read(csv(tmp_path, "n\n" + f"{first}\n" * 50 + f"{late}\n"))
+
+
 def test_a_leading_zero_that_comes_late_is_refused(tmp_path: Path, read, refused, monkeypatch) -> None:
     monkeypatch.setattr(delimited, "BLOCK_BYTES", 64)
     url = csv(tmp_path, "zip\n" + "12345\n" * 50 + "00501\n")

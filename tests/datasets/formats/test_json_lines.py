@@ -65,11 +65,71 @@ def test_what_does_not_fit_is_refused_without_being_shown(
 
 def test_whole_numbers_that_a_double_cannot_hold_are_refused(tmp_path: Path, read, refused) -> None:
     url = lines(tmp_path, {"id": 12345678901234567890}, {"id": 1})
-    with refused("column `id`: 1 numbers are too large to be kept exactly as double"):
+    with refused("column `id`: 1 numbers would not be kept exactly as double"):
         read(url)
     table = read(url, options={"column_types": {"id": "decimal128(38, 0)"}})
     assert table["id"][0].as_py() == Decimal("12345678901234567890")
     assert read(url, options={"column_types": {"id": "double"}})["id"][1].as_py() == 1.0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        12345678901234567891,
+        "12345678901234567.5",
+        "0.12345678901234567890123",
+        {"x": 12345678901234567891},
+        [1.5, 12345678901234567891],
+        [{"x": [{"y": 12345678901234567891}]}],
+    ],
+)
+def test_numbers_that_would_change_are_refused_at_any_depth(tmp_path: Path, read, refused, value: object) -> None:
+    text = value if isinstance(value, str) else json.dumps(value)
+    with refused("column `n`: 1 numbers would not be kept exactly as double; give its type"):
+        read(lines(tmp_path, f'{{"n": {text}}}'))
+
+
+@pytest.mark.parametrize("text", ["1e300", "1e-40", f"1.{'0' * 50}1", "1" * 50])
+def test_numbers_beyond_what_can_be_checked_are_refused(tmp_path: Path, read, refused, text: str) -> None:
+    with refused("more digits than its type keeps; give its type in column_types|would not be kept exactly"):
+        read(lines(tmp_path, f'{{"n": {text}}}', {"n": 1.5}))
+    assert read(str(tmp_path / "in.jsonl"), options={"column_types": {"n": "double"}})["n"][0].as_py() == float(text)
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False, min_value=1e-15, max_value=1e30))
+def test_every_float_as_python_writes_it_is_kept_at_any_depth(tmp_path_factory, value: float) -> None:
+    row = {"f": value, "l": [value, None, -value], "o": {"x": value, "l": [{"y": value}]}, "none": None}
+    empty = {"f": None, "l": None, "o": None, "none": None}
+    url = lines(tmp_path_factory.mktemp("jsonl"), row, empty, {**row, "o": {"x": None, "l": []}})
+    rows = [each for batch in open_source(url).batches() for each in batch.to_pylist()]
+    assert rows == [row, empty, {**row, "o": {"x": None, "l": []}}]
+
+
+@pytest.mark.parametrize("text", ["1" * 30, "0.12345678901", "1" * 35 + ".5"])
+def test_a_number_that_a_declared_decimal_cannot_hold_is_refused(tmp_path: Path, read, refused, text: str) -> None:
+    with refused("a number has more digits than its type keeps"):
+        read(lines(tmp_path, f'{{"n": {text}}}'), options={"column_types": {"n": "decimal128(38, 10)"}})
+
+
+def test_times_keep_their_nanoseconds(tmp_path: Path, write) -> None:
+    time = pa.array([1_234_567_891_234], pa.time64("ns"))
+    table = pa.table(
+        {
+            "t": time,
+            "d": time.dictionary_encode(),
+            "l": pa.ListArray.from_arrays([0, 1], time),
+            "s": pa.StructArray.from_arrays([time], ["t"]),
+        }
+    )
+    write(str(tmp_path / "out.jsonl"), table)
+    text = "00:20:34.567891234"
+    assert json.loads((tmp_path / "out.jsonl").read_text()) == {"t": text, "d": text, "l": [text], "s": {"t": text}}
+
+
+def test_times_whose_nanoseconds_cannot_be_kept_are_refused(tmp_path: Path, write, refused) -> None:
+    kind = pa.map_(pa.string(), pa.time64("ns"))
+    with refused("whose nanoseconds JSON cannot hold; write Parquet"):
+        write(str(tmp_path / "out.jsonl"), pa.table({"m": pa.array([[("a", 1)]], kind)}))
 
 
 def test_what_json_has_no_type_for_is_written_as_text(tmp_path: Path, write) -> None:
