@@ -6,13 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow import KeyRing, Plan
+from cape_airflow import KeyRing, Plan, compile_plan, load_policy
 from cape_airflow.datasets import Sink, Source, open_sink, open_source
 from cape_airflow.engines import BoundPlan, failed, local, run_local
 from cape_airflow.errors import DatasetError, KeyUnavailable, NotApproved, ValueRefused
@@ -252,3 +253,29 @@ def test_S3_a_failed_run_is_told_in_our_own_words_only() -> None:
         "ValueRefused: rules[0]: column `a`: 3 values",
     )
     assert failed(progress, RuntimeError("S3CRET")).error == "RuntimeError"
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_the_bytes_of_dictionary_columns_do_not_depend_on_the_batches(tmp_path, planned, suffix: str) -> None:
+    random = np.random.default_rng(1)
+    texts = pa.array([f"v{number}" for number in range(5000)])
+    columns = {
+        name: pa.DictionaryArray.from_arrays(pa.array(random.integers(0, 5000, 300_000), pa.int32()), texts)
+        for name in ("kept", "cut")
+    }
+    table = pa.table({"n": random.integers(0, 90, 300_000), **columns})
+    pq.write_table(table, tmp_path / "in.parquet", row_group_size=100_000)
+    cut = "{match: {name: cut}, actions: [{transform: {type: character-mask, keep_last: 3}}]}"
+    plan = compile_plan(
+        load_policy(
+            f"version: 2\ndefault: keep\nrules:\n  - {{where: n < 18, actions: [suppress-record]}}\n  - {cut}\n"
+        ),
+        open_source(str(tmp_path / "in.parquet")).schema,
+    )
+    outputs = set()
+    for rows, workers in ((65536, 2), (10_000, 2), (7777, 1)):
+        source = open_source(str(tmp_path / "in.parquet"))
+        sink = open_sink(f"{tmp_path}/out.{suffix}", job_id=JOB)
+        run_local(plan, KeyRing(), source, sink, job_id=JOB, batch_rows=rows, workers=workers)
+        outputs.add((tmp_path / f"out.{suffix}").read_bytes())
+    assert len(outputs) == 1
