@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,10 @@ from cape_airflow.datasets.failures import attempt
 from cape_airflow.errors import MissingExtra
 
 _EXTRAS = {"s3fs": "s3", "boto3": "s3", "botocore": "s3", "aiobotocore": "s3"}
+
+_PARTITION = re.compile(r"(?<![^/])([^/=]+)=[^/]*(?=/)")
+_USER = re.compile(r"://[^/]*@")
+_QUERY = re.compile(r"[?#].*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -40,8 +45,9 @@ class Location:
 
     @cached_property
     def name(self) -> str:
-        """The place for people: a path, or a URL without credentials and options."""
-        return self.path if self.local else str(self.filesystem.unstrip_protocol(self.path))
+        """The place for people: a path, or a URL without credentials and options; of partitions only the columns."""
+        path = _PARTITION.sub(r"\1=…", self.path)
+        return path if self.local else shown(self.filesystem.unstrip_protocol(path))
 
     @cached_property
     def identity(self) -> tuple[str, str]:
@@ -58,6 +64,13 @@ class Location:
     def at(self, path: str) -> Location:
         """Return another place of the same filesystem."""
         return Location(self.filesystem, path, folder=False)
+
+
+def shown(url: str) -> str:
+    """Return a URL for people: without user, password and query, which may be a signature."""
+    if "://" not in url:
+        return url
+    return _QUERY.sub("?…", _USER.sub("://", url))
 
 
 def locate(

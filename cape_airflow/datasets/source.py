@@ -17,6 +17,7 @@ from cape_airflow.datasets.listing import SourceFile, fixed_part, list_files
 from cape_airflow.datasets.location import Location, locate
 from cape_airflow.datasets.partitions import Partitions, hive_partitions
 from cape_airflow.errors import DatasetError, SchemaMismatch, did_you_mean
+from cape_airflow.policy.matching import TAGS, tags
 
 
 class Source:
@@ -27,7 +28,7 @@ class Source:
         format: name of the file format.
         schema: columns of the files, then partition columns.
         row_count: rows of all files, where the files tell it without being read, else None.
-        files: names of the files, in the order in which they are read.
+        files: names of the files, in the order in which they are read; of partitions the columns, not the values.
         size: bytes of all files.
         bytes_read: bytes fetched by the current or last `batches`.
     """
@@ -35,14 +36,14 @@ class Source:
     def __init__(self, location: Location, url: str, files: Sequence[SourceFile], kind: Format) -> None:
         self.url = url
         self.format = kind.name
-        self.files = tuple(file.location.name for file in files)
+        self.files = tuple(_name(number, file) for number, file in enumerate(files))
         self.size = sum(file.size for file in files)
         self.bytes_read = 0
         self._location = location
         self._files = files
         self._kind = kind
         self._partitions = self._find_partitions()
-        descriptions = [self._describe(file) for file in (files if kind.self_describing else files[:1])]
+        descriptions = [self._describe(number) for number in range(len(files) if kind.self_describing else 1)]
         self._check_names([*descriptions[0].schema.names, *self._partitions.schema.names])
         self._columns = self._one_schema(descriptions)
         self.schema = pa.schema([*self._columns, *self._partitions.schema], metadata=self._columns.metadata)
@@ -64,7 +65,9 @@ class Source:
         names = self.schema.names if columns is None else list(columns)
         for name in names:
             if name not in self.schema.names:
-                raise SchemaMismatch(f"{self.url} has no column `{name}`{did_you_mean(name, self.schema.names)}")
+                raise SchemaMismatch(
+                    f"{self._location.name} has no column `{name}`{did_you_mean(name, self.schema.names)}"
+                )
         self.bytes_read = 0
         return self._batches(names, batch_rows)
 
@@ -72,16 +75,16 @@ class Source:
         wanted = pa.schema([self.schema.field(name) for name in names])
         stored = [name for name in names if name in self._columns.names]
         placed = [name for name in names if name not in stored]
-        for number, file in enumerate(self._files):
-            for batch in self._read(file, stored or self._columns.names[:1], batch_rows):
+        for number, name in enumerate(self.files):
+            for batch in self._read(number, stored or self._columns.names[:1], batch_rows):
                 constants = self._partitions.columns(number, placed, batch.num_rows)
-                _check_types(batch.schema, self._columns, file.location.name)
+                _check_types(batch.schema, self._columns, name)
                 by_name = dict(zip([*stored, *placed], [*batch.select(stored).columns, *constants], strict=True))
                 yield pa.RecordBatch.from_arrays([by_name[name] for name in names], schema=wanted)
 
-    def _read(self, file: SourceFile, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
-        task = f"read {file.location.name}"
-        with self._open(file) as stream:
+    def _read(self, number: int, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+        task = f"read {self.files[number]}"
+        with self._open(number) as stream:
             found = self._kind.batches(stream, self._columns, columns, batch_rows)
             for batch in attempt_each(found, task, self._columns.names):
                 for start in range(0, batch.num_rows, batch_rows):
@@ -97,39 +100,42 @@ class Source:
             or (kind == source_kind and fnmatchcase(path, pattern))
         )
 
-    def _open(self, file: SourceFile) -> BinaryIO:
-        stream = attempt(lambda: file.location.filesystem.open(file.location.path, "rb"), f"open {file.location.name}")
+    def _open(self, number: int) -> BinaryIO:
+        place = self._files[number].location
+        stream = attempt(lambda: place.filesystem.open(place.path, "rb"), f"open {self.files[number]}")
         return cast(BinaryIO, _Meter(stream, self._count))
 
     def _count(self, size: int) -> None:
         self.bytes_read = min(self.bytes_read + size, self.size)  # headers and footers may be fetched twice
 
-    def _describe(self, file: SourceFile) -> Description:
+    def _describe(self, number: int) -> Description:
         def describe() -> Description:
             description = self._kind.describe(stream)
             # Names in a broken file may be no UTF-8, which shows only when they are used.
             [(field.name, str(field.type)) for field in description.schema]
             return description
 
-        with self._open(file) as stream:
-            return attempt(describe, f"read {file.location.name}")
+        with self._open(number) as stream:
+            return attempt(describe, f"read {self.files[number]}")
 
     def _find_partitions(self) -> Partitions:
         base = fixed_part(self._location.path)
         paths = [file.location.path for file in self._files]
-        return attempt(lambda: hive_partitions(paths, base), f"read the partitions of {self.url}")
+        return attempt(lambda: hive_partitions(paths, base), f"read the partitions of {self._location.name}")
 
     def _one_schema(self, descriptions: Sequence[Description]) -> pa.Schema:
         first = descriptions[0].schema
         for name, description in zip(self.files, descriptions, strict=False):
             if difference := _difference(description.schema, first):
                 raise DatasetError(f"{name}: {difference} {self.files[0]}; give the files one schema")
-        return pa.unify_schemas([first, *(description.schema for description in descriptions[1:])])
+        schemas = [description.schema for description in descriptions]
+        tagged = [_with_all_tags(field, [schema.field(field.name) for schema in schemas]) for field in first]
+        return pa.unify_schemas([pa.schema(tagged, metadata=first.metadata), *schemas[1:]])
 
     def _check_names(self, names: Sequence[str]) -> None:
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
-            raise DatasetError(f"{self.url} has more than one column `{twice[0]}`; rename one")
+            raise DatasetError(f"{self._location.name} has more than one column `{twice[0]}`; rename one")
 
 
 class _Meter(io.RawIOBase):
@@ -190,6 +196,18 @@ def open_source(
     if len(names) > 1:
         raise DatasetError(f"{location.name} holds files of several formats ({', '.join(sorted(names))}); give a glob")
     return Source(location, url, files, format_by_name(names.pop(), options))
+
+
+def _name(number: int, file: SourceFile) -> str:
+    name = file.location.name
+    return f"{name} (file {number + 1})" if "…" in name else name
+
+
+def _with_all_tags(field: pa.Field, of_files: Sequence[pa.Field]) -> pa.Field:
+    """Return a field with the tags that it has in any file: one that only a later file has protects it too."""
+    found = (tag for each in of_files for tag in tags(each))
+    union = ",".join(dict.fromkeys(found)).encode()
+    return field.with_metadata({**(field.metadata or {}), TAGS: union}) if union else field
 
 
 def _check_types(batch: pa.Schema, columns: pa.Schema, name: str) -> None:

@@ -36,6 +36,22 @@ def test_the_name_shows_no_credentials() -> None:
     assert "S3CRET" not in locate("s3://bucket/a", {"key": "k", "secret": "S3CRET"}).name
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:S3CRET@127.0.0.1:9/x.csv",
+        "https://host/x.csv?X-Amz-Signature=S3CRET",
+        "https://host/x.csv#S3CRET",
+        "simplecache::https://user:S3C@S3CRET@host/x.csv?S3CRET",
+        "s3://bucket/ssn=S3CRET/x.csv",
+        "/data/ssn=S3CRET/year=S3CRET/x.csv",
+    ],
+)
+def test_the_name_shows_no_user_no_query_and_no_partition_value(url: str) -> None:
+    assert "S3CRET" not in locate(url).name
+    assert "/x.csv" in locate(url).name
+
+
 def test_an_unknown_protocol_is_refused_without_the_options(refused) -> None:
     with refused("cannot open the storage of a URL"):
         locate("nope://a", {"secret": "S3CRET"})

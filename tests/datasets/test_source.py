@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cape_airflow.datasets import open_source
 from cape_airflow.datasets.location import locate
+from cape_airflow.policy.matching import tags
 
 
 def parquet(path: Path, **columns: object) -> Path:
@@ -56,6 +57,37 @@ def test_a_partition_that_is_also_a_column_is_refused(tmp_path: Path, refused) -
     parquet(tmp_path / "a=1/x.parquet", a=[1])
     with refused("more than one column `a`"):
         open_source(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("first", "later"),
+    [(None, "user.mail"), ("user.mail", None), ("user.id", "user.mail, user.id")],
+)
+def test_a_column_has_the_tags_of_all_files(tmp_path: Path, first: str | None, later: str | None) -> None:
+    for name, text in (("1", first), ("2", None), ("3", later)):
+        field = pa.field("m", pa.string(), metadata={"cape.tags": text} if text else None)
+        pq.write_table(pa.table([["x"]], schema=pa.schema([field])), tmp_path / f"{name}.parquet")
+    source = open_source(str(tmp_path))
+    found = set(tags(source.schema.field("m")))
+    assert found == {tag.strip() for text in (first, later) if text for tag in text.split(",")}
+    assert sum(batch.num_rows for batch in source.batches()) == 3
+
+
+def test_messages_name_the_file_and_the_partition_columns_without_their_values(tmp_path: Path, read, refused) -> None:
+    for number, text in enumerate(("a,b\n1,2\n", "a,b\n1\n")):
+        (tmp_path / f"ssn=S3CRET{number}").mkdir()
+        (tmp_path / f"ssn=S3CRET{number}/x.csv").write_text(text)
+    assert "S3CRET" not in str(open_source(str(tmp_path)).files)
+    with refused("cannot read .*/ssn=…/x.csv .file 2.: a row has 1 cells"):
+        read(str(tmp_path))
+    (tmp_path / "ssn=S3CRET0/x.csv").rename(tmp_path / "ssn=S3CRET0/x.txt")
+    with refused("the format of a file cannot be told by its suffix .txt"):
+        open_source(str(tmp_path))
+
+
+def test_messages_show_no_user_and_no_query_of_a_url(refused) -> None:
+    with refused("http://127.0.0.1:9/x.csv"):
+        open_source("http://user:S3CRET@127.0.0.1:9/x.csv?sig=S3CRET")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,10 @@ def format_by_suffix(path: str) -> str:
     for kind in FORMATS.values():
         if suffix in kind.suffixes:
             return kind.name
-    raise DatasetError(f"the format of {path} cannot be told by its name; give format: one of {', '.join(FORMATS)}")
+    raise DatasetError(
+        f"the format of a file cannot be told by its suffix {suffix or '(none)'}; give format: one of "
+        f"{', '.join(FORMATS)}"
+    )
 
 
 def format_by_name(name: str, options: Mapping[str, Any] | None = None) -> Format:

@@ -28,8 +28,9 @@ class ArrowIpc(Format):
         self, file: BinaryIO, schema: pa.Schema, columns: Sequence[str], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order."""
-        wanted = [schema.get_field_index(name) for name in columns]
-        options = pa.ipc.IpcReadOptions(included_fields=sorted(wanted)) if schema.names != list(columns) else None
+        names = pa.ipc.open_file(file).schema.names  # of this file: its columns may stand in another order
+        wanted = sorted(names.index(name) for name in columns)
+        options = pa.ipc.IpcReadOptions(included_fields=wanted) if len(wanted) < len(names) else None
         reader = pa.ipc.open_file(file, options=options)
         for number in range(reader.num_record_batches):
             batch = reader.get_batch(number)

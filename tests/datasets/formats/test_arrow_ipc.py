@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from cape_airflow.datasets import open_source, sink
 
@@ -37,6 +38,20 @@ def test_too_many_values_for_the_index_of_a_dictionary_are_refused(tmp_path: Pat
 def test_columns_come_in_the_order_asked_for(tmp_path: Path, write, read) -> None:
     write(str(tmp_path / "out.arrow"), pa.table({"a": [1], "b": [2], "c": [3]}))
     assert read(str(tmp_path / "out.arrow"), ["c", "a"]).to_pydict() == {"c": [3], "a": [1]}
+
+
+@pytest.mark.parametrize("columns", [["name", "city", "z"], ["city"], ["city", "z"], ["z", "name"]])
+def test_files_whose_columns_stand_in_another_order_are_read_by_name(tmp_path: Path, read, columns) -> None:
+    tables = [
+        pa.table({"name": ["x"], "city": ["c"], "z": [1]}),
+        pa.table({"city": ["c2"], "z": [2], "name": ["y"]}),
+    ]
+    for number, table in enumerate(tables):
+        with pa.ipc.new_file(tmp_path / f"{number}.arrow", table.schema) as writer:
+            writer.write_table(table)
+    assert read(str(tmp_path), columns).to_pylist() == [
+        {name: table[name][0].as_py() for name in columns} for table in tables
+    ]
 
 
 def test_the_footer_tells_the_rows(tmp_path: Path, write) -> None:
