@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -102,3 +104,27 @@ def test_with_a_token_all_that_were_made_with_it_are_revoked(deployment: Any, pr
     statuses = [deployment.ask("GET", "/v1/me", token).status_code for token in [*line, beside]]
     assert statuses == [200, 401, 401, 401, 200]
     assert len(deployment.rows("SELECT * FROM audit WHERE event = 'remove-token'")) == 3
+
+
+def test_a_token_that_is_revoked_while_it_makes_another_leaves_none_behind(deployment: Any, project: Any) -> None:
+    body = {"description": "next"}
+    with deployment.http:
+        for _ in range(10):
+            first = deployment.token("customers-reader@example.com")
+            barrier = Barrier(2)
+
+            def make(first: str = first, barrier: Barrier = barrier) -> Any:
+                barrier.wait()
+                return deployment.ask("POST", "/v1/tokens", first, body)
+
+            def revoke(first: str = first, barrier: Barrier = barrier) -> bool:
+                barrier.wait()
+                path = f"/v1/tokens/{first.partition(',')[0]}"
+                return bool(deployment.ask("DELETE", path, deployment.admin).is_success)
+
+            with ThreadPoolExecutor(2) as pool:
+                made, revoked = pool.submit(make), pool.submit(revoke)
+                assert revoked.result()
+                assert made.result().status_code in (201, 401)
+            if made.result().is_success:
+                assert deployment.ask("GET", "/v1/me", made.result().json()["token"]).status_code == 401
