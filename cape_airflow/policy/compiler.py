@@ -166,7 +166,7 @@ class _Compiler:
             policy_label=self._policy.label,
             policy_version=self._policy.version,
             domain=self._policy.domain,
-            input_schema=self._input.remove_metadata(),
+            input_schema=pa.schema([(field.name, without_metadata(field.type)) for field in self._input]),
             output_schema=pa.schema([self._output_field(name, kind) for name, kind in self._types.items()]),
             steps=tuple(self._steps),
             columns=tuple(self._outcome(field) for field in self._input),
