@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from math import inf
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -27,6 +28,9 @@ GROUP_ROWS = 131_072
 
 GROUP_BYTES = 128 << 20
 """Bytes after which a group is written before it is full: wide rows must not pile up in memory."""
+
+STEP_ROWS = 1024
+"""Rows that are weighed at once. A group ends only after a step, so that its end depends on the rows alone."""
 
 ROWS_PER_FILE = 5_000_000
 
@@ -51,7 +55,9 @@ class Sink:
         self._rows_per_file = ROWS_PER_FILE if location.folder else inf
         self._schema: pa.Schema = None
         self._pending: list[pa.RecordBatch] = []
-        self._pending_rows = self._pending_bytes = 0
+        self._pending_rows = 0
+        self._group: list[pa.Table] = []
+        self._group_rows = self._group_bytes = 0
         self._parts: list[_Part] = []
         self._finished = self._committed = False
 
@@ -92,10 +98,8 @@ class Sink:
             raise DatasetError(f"cannot {self._task}: a batch is of another schema than the output was opened with")
         self._pending.append(pa.RecordBatch.from_arrays(batch.columns, schema=self._schema))
         self._pending_rows += batch.num_rows
-        self._pending_bytes += batch.nbytes
         self.rows_written += batch.num_rows
-        while self._pending_rows >= GROUP_ROWS or self._pending_bytes >= GROUP_BYTES:
-            self._flush()
+        self._take_steps()
 
     def finish(self) -> None:
         """Write what is pending and close all files; still nobody sees them.
@@ -103,8 +107,8 @@ class Sink:
         Raises:
             DatasetError: as `write`.
         """
-        while self._pending_rows:
-            self._flush()
+        self._take_steps(at_end=True)
+        self._flush()
         self._end_part()
         if self._location.folder:
             self._write_manifest()
@@ -149,19 +153,40 @@ class Sink:
     def _task(self) -> str:
         return f"write {self._location.name}"
 
+    def _take_steps(self, at_end: bool = False) -> None:
+        """Move pending rows into the group, a step at a time, and write each group that is full."""
+        if self._pending_rows < STEP_ROWS and not at_end:
+            return
+        table = pa.Table.from_batches(self._pending, self._schema)
+        while (rows := self._step_rows()) <= table.num_rows or (at_end and table.num_rows):
+            step = table.slice(0, rows)
+            table = table.slice(rows)
+            self._group.append(step)
+            self._group_rows += step.num_rows
+            self._group_bytes += attempt(partial(_weight, step), self._task)
+            if self._group_rows == self._room() or self._group_bytes >= GROUP_BYTES:
+                self._flush()
+        self._pending = table.to_batches()
+        self._pending_rows = table.num_rows
+
+    def _room(self) -> int:
+        """Return the rows that the next group may have in its file; a full file is followed by another."""
+        free = self._rows_per_file - self._parts[-1].rows
+        return int(min(free or self._rows_per_file, GROUP_ROWS))
+
+    def _step_rows(self) -> int:
+        return int(min(STEP_ROWS, self._room() - self._group_rows))
+
     def _flush(self) -> None:
-        """Write the pending rows, as many as fill a group and the current file has room for."""
+        if not self._group:
+            return
         part = self._parts[-1]
         if part.rows >= self._rows_per_file:
             self._end_part()
             part = self._next_part()
-        rows = int(min(GROUP_ROWS, self._rows_per_file - part.rows))
-        table = pa.Table.from_batches(self._pending, self._schema)
-        group = attempt(lambda: _compacted(table.slice(0, rows)), self._task)
-        attempt(lambda: part.write(group), self._task)
-        self._pending = table.slice(rows).to_batches()
-        self._pending_rows = max(table.num_rows - rows, 0)
-        self._pending_bytes = sum(batch.nbytes for batch in self._pending)
+        group = pa.concat_tables(self._group)
+        self._group, self._group_rows, self._group_bytes = [], 0, 0
+        attempt(lambda: part.write(_compacted(group)), self._task)
 
     def _next_part(self) -> _Part:
         name = f"part-{len(self._parts):05d}{self._staging.mark}{self._kind.suffixes[0]}"
@@ -185,6 +210,15 @@ class Sink:
 
 def _compacted(table: pa.Table) -> pa.Table:
     return pa.Table.from_arrays([compact(column) for column in table.columns], schema=table.schema)
+
+
+def _weight(step: pa.Table) -> int:
+    """Return bytes that depend on the rows alone, unlike those in memory: as a message of Arrow IPC."""
+    wide = [compact(column) for column in step.columns if not pa.types.is_primitive(column.type)]
+    batch = pa.RecordBatch.from_arrays(wide, [str(place) for place in range(len(wide))])
+    dictionaries = [column.dictionary for column in wide if pa.types.is_dictionary(column.type)]
+    narrow = sum(kind.bit_width for kind in step.schema.types if pa.types.is_primitive(kind)) * step.num_rows // 8
+    return int(pa.ipc.get_record_batch_size(batch) + sum(each.nbytes for each in dictionaries) + narrow)
 
 
 class _Part:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fsspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,19 +117,24 @@ def test_no_rows_still_give_a_file_with_its_columns(storage, write, read) -> Non
 @given(
     chunks=st.lists(st.integers(0, 9), max_size=8),
     group=st.integers(1, 12),
+    weight=st.integers(1, 2000),
+    step=st.integers(1, 5),
     suffix=st.sampled_from(SUFFIXES),
 )
-def test_the_bytes_do_not_depend_on_the_batches(tmp_path_factory, chunks, group, suffix) -> None:
+def test_the_bytes_do_not_depend_on_the_batches(tmp_path_factory, chunks, group, weight, step, suffix) -> None:
     rows = sum(chunks)
     table = pa.table(
         {
             "a": pa.array(range(rows), pa.int64()),
             "d": pa.array([str(n % 3) for n in range(rows)], pa.string()).dictionary_encode(),
+            "wide": ["x" * (n % 7 * 40) if n % 4 else None for n in range(rows)],
         }
     )
     folder = tmp_path_factory.mktemp("sink")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sink, "GROUP_ROWS", group)
+        patch.setattr(sink, "GROUP_BYTES", weight)
+        patch.setattr(sink, "STEP_ROWS", step)
         for name, sizes in (("one", [rows]), ("many", chunks)):
             with open_sink(f"{folder}/{name}.{suffix}", job_id="a") as out:
                 out.open(table.schema)
@@ -143,12 +149,28 @@ def test_the_bytes_do_not_depend_on_the_batches(tmp_path_factory, chunks, group,
 
 def test_wide_rows_are_written_before_a_group_is_full(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(sink, "GROUP_BYTES", 100)
+    monkeypatch.setattr(sink, "STEP_ROWS", 1)
     with open_sink(str(tmp_path / "out.parquet"), job_id="a") as out:
         out.open(pa.schema([("s", pa.string())]))
         before = out.bytes_written
         out.write(pa.record_batch({"s": ["x" * 200]}))
         assert out.bytes_written > before
         out.commit()
+
+
+def test_row_groups_of_wide_rows_do_not_depend_on_the_batches(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sink, "GROUP_BYTES", 1 << 20)
+    rows = pa.record_batch({"s": ["x" * 900] * 10_000})
+    groups = []
+    for size in (1, 999, 10_000):
+        with open_sink(str(tmp_path / "out.parquet"), job_id="a") as out:
+            out.open(rows.schema)
+            for start in range(0, 10_000, size):
+                out.write(rows.slice(start, size))
+            out.commit()
+        footer = pq.ParquetFile(tmp_path / "out.parquet").metadata
+        groups.append([footer.row_group(number).num_rows for number in range(footer.num_row_groups)])
+    assert groups == [[2048] * 4 + [1808]] * 3
 
 
 def test_a_source_is_not_written_over(tmp_path: Path, write, refused) -> None:
