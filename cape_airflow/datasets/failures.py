@@ -15,6 +15,10 @@ T = TypeVar("T")
 
 # Parts of pyarrow's messages that hold numbers, types and column positions, and never a value.
 _SAFE_PARTS = (
+    (
+        re.compile(r"is not a valid decimal"),
+        "text stands where the first rows have numbers; give the type of that column in column_types",
+    ),
     (re.compile(r"Expected (\d+) columns, got (\d+)"), "a row has {1} cells instead of {0}"),
     (re.compile(r"changed from (\w+) to (\w+) in row"), "a value is of type {1} instead of {0}"),
     (re.compile(r"was specified twice"), "an object names a key twice"),
