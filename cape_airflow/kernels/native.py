@@ -1,0 +1,44 @@
+"""The native kernels: the loops of `hashing` and `siv` in Rust, with the same names, bytes and errors.
+
+Importable only where the crate in `rust/` was built. Arrow's buffers go in and come out; the interpreter lock is
+released in between, and no Python object is made per value.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from cape_airflow.kernels import _native, choice
+from cape_airflow.kernels.text import bytes_type, is_large, text_type
+
+_PLAIN = {pa.string(), pa.large_string(), pa.binary(), pa.large_binary()}
+
+INSTRUCTION_SET = choice.instruction_set(_native.instruction_sets())
+"""What the hashes run on; AES finds its own instructions."""
+
+
+def hmac_sha256_hex(array: pa.Array, key: bytes, *, prefix: str = "", digits: int = 64) -> pa.Array:
+    """See `cape_airflow.kernels.hashing.hmac_sha256_hex`."""
+    text = _native.hmac_sha256_hex(_column(array), key, prefix, _kept(digits), INSTRUCTION_SET)
+    return _text(array, text)
+
+
+def sha256_suffix_hex(array: pa.Array, suffix: bytes, *, stop: int | None = None) -> pa.Array:
+    """See `cape_airflow.kernels.hashing.sha256_suffix_hex`."""
+    return _text(array, _native.sha256_suffix_hex(_column(array), suffix, _kept(stop), INSTRUCTION_SET))
+
+
+def _kept(stop: int | None) -> int:
+    """Return how many of 64 digits Python's ``digits[:stop]`` keeps."""
+    return len(range(64)[:stop])
+
+
+def _column(array: pa.Array) -> _native.Column:
+    if array.type not in _PLAIN:
+        array = array.cast(bytes_type(array.type))
+    validity, offsets, data = array.buffers()
+    return len(array), array.offset, is_large(array.type), validity if array.null_count else None, offsets, data
+
+
+def _text(array: pa.Array, buffers: _native.Text) -> pa.Array:
+    return pa.Array.from_buffers(text_type(array.type), len(array), list(buffers), array.null_count)

@@ -1,0 +1,58 @@
+//! Loops over Arrow columns for `cape_airflow.kernels`: many values side by side, no Python object per value.
+//!
+//! Every function takes a column as `(length, offset, is_large, validity, offsets, data)`, checks it, and returns
+//! `(validity, offsets, data)` in memory of Arrow's own pool. The interpreter lock is released in between.
+
+mod column;
+mod hashing;
+mod hex;
+mod isa;
+mod output;
+mod sha256;
+
+use pyo3::prelude::*;
+
+/// The module `cape_airflow.kernels._native`.
+#[pymodule]
+mod _native {
+    use pyo3::prelude::*;
+    use pyo3::types::PyTuple;
+
+    use crate::column::ColumnBuffers;
+    use crate::hashing::{Task, fixed_length_text};
+    use crate::isa::{Isa, available_isas};
+    use crate::sha256::Keyed;
+
+    /// The instruction sets that this machine has, best first.
+    #[pyfunction]
+    fn instruction_sets() -> Vec<&'static str> {
+        available_isas().map(Isa::name).collect()
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of each value: `prefix` and the first `digits` hex digits.
+    #[pyfunction]
+    fn hmac_sha256_hex<'py>(
+        py: Python<'py>,
+        column: ColumnBuffers,
+        key: &[u8],
+        prefix: &str,
+        digits: usize,
+        isa: Isa,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let task = Task { keyed: Keyed::hmac(key), prefix: prefix.as_bytes(), digits, isa };
+        fixed_length_text(py, &column, &task)
+    }
+
+    /// SHA-256 of each value followed by `suffix`: the first `digits` hex digits.
+    #[pyfunction]
+    fn sha256_suffix_hex<'py>(
+        py: Python<'py>,
+        column: ColumnBuffers,
+        suffix: &[u8],
+        digits: usize,
+        isa: Isa,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let task = Task { keyed: Keyed::suffix(suffix), prefix: b"", digits, isa };
+        fixed_length_text(py, &column, &task)
+    }
+}

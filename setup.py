@@ -1,0 +1,27 @@
+"""Build the native kernels where there is a Rust toolchain that can fetch its crates; do without them elsewhere."""
+
+from __future__ import annotations
+
+import os
+
+from setuptools import setup
+from setuptools_rust import Binding, RustExtension
+
+# Give up soon where the crates cannot be had: the Python twin gives the same bytes.
+IMPATIENT = {"CARGO_NET_RETRY": "0", "CARGO_HTTP_TIMEOUT": "10", "RUSTUP_MAX_RETRIES": "0"}
+
+setup(
+    rust_extensions=[
+        RustExtension(
+            "cape_airflow.kernels._native",
+            "rust/Cargo.toml",
+            binding=Binding.PyO3,
+            py_limited_api=True,
+            cargo_manifest_args=["--locked"],
+            rust_version=">=1.89",
+            env=IMPATIENT | os.environ,
+            optional=True,
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
