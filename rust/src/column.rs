@@ -12,15 +12,16 @@ impl ColumnBuffers {
     /// Check the buffers and view them as a column.
     pub fn column(&self) -> PyResult<Column<'_>> {
         let Self(length, first, is_large, validity, offsets, data) = self;
-        let column = Column {
-            length: *length,
-            first: *first,
-            is_large: *is_large,
-            validity: validity.as_ref().map(Bytes::as_slice),
-            offsets: offsets.as_slice(),
-            data: data.as_ref().map_or(&[], Bytes::as_slice),
-        };
-        if column.is_sound() { Ok(column) } else { Err(PyValueError::new_err("the buffers are no Arrow column")) }
+        Offsets::new(offsets.as_slice(), *is_large, *first, *length)
+            .map(|offsets| Column {
+                length: *length,
+                is_large: *is_large,
+                validity: validity.as_ref().map(|bits| Bitmap { bytes: bits.as_slice(), first: *first }),
+                offsets,
+                data: data.as_ref().map_or(&[], Bytes::as_slice),
+            })
+            .filter(Column::is_sound)
+            .ok_or_else(|| PyValueError::new_err("the buffers are no Arrow column"))
     }
 }
 
@@ -52,33 +53,41 @@ impl Bytes {
 pub struct Column<'a> {
     /// Rows.
     pub length: usize,
-    first: usize,
     /// Whether offsets have 64 bits.
     pub is_large: bool,
-    validity: Option<&'a [u8]>,
-    offsets: &'a [u8],
+    validity: Option<Bitmap<'a>>,
+    offsets: Offsets<'a>,
     /// The bytes of all values, and perhaps of others.
     pub data: &'a [u8],
 }
 
+#[derive(Clone, Copy)]
+struct Bitmap<'a> {
+    bytes: &'a [u8],
+    first: usize,
+}
+
+/// One more than there are rows; of any alignment.
+#[derive(Clone, Copy)]
+enum Offsets<'a> {
+    Small(&'a [[u8; 4]]),
+    Large(&'a [[u8; 8]]),
+}
+
 impl<'a> Column<'a> {
-    /// Where in `data` the value of a row begins and ends.
+    /// Where in `data` the value of a row begins and ends; of no meaning for a null.
     #[inline(always)]
     pub fn span(&self, row: usize) -> (usize, usize) {
-        (self.offset(row), self.offset(row + 1))
-    }
-
-    /// The value of a row; what a null row holds means nothing.
-    #[inline(always)]
-    pub fn value(&self, row: usize) -> &'a [u8] {
-        let (start, end) = self.span(row);
-        &self.data[start..end]
+        match self.offsets {
+            Offsets::Small(offsets) => (small(offsets[row]), small(offsets[row + 1])),
+            Offsets::Large(offsets) => (large(offsets[row]), large(offsets[row + 1])),
+        }
     }
 
     /// Whether the row has a value.
     #[inline(always)]
     pub fn is_valid(&self, row: usize) -> bool {
-        self.validity.is_none_or(|bits| bits[(self.first + row) / 8] >> ((self.first + row) % 8) & 1 == 1)
+        self.validity.is_none_or(|bits| bits.bytes[(bits.first + row) / 8] >> ((bits.first + row) % 8) & 1 == 1)
     }
 
     /// Whether any row may be null.
@@ -92,29 +101,46 @@ impl<'a> Column<'a> {
         (0..self.length).filter(move |&row| self.is_valid(row))
     }
 
-    #[inline(always)]
-    fn offset(&self, row: usize) -> usize {
-        let at = self.first + row;
-        // The sign is lost on purpose: a negative offset becomes one beyond every buffer.
-        if self.is_large {
-            word::<8>(self.offsets, at).map_or(usize::MAX, |bytes| u64::from_ne_bytes(bytes) as usize)
-        } else {
-            word::<4>(self.offsets, at).map_or(usize::MAX, |bytes| i32::from_ne_bytes(bytes) as usize)
-        }
-    }
-
     fn is_sound(&self) -> bool {
-        let Some(end) = self.first.checked_add(self.length) else { return false };
-        if self.length == 0 {
-            return true;
-        }
-        self.validity.is_none_or(|bits| bits.len() >= end.div_ceil(8))
-            && (0..self.length).all(|row| self.offset(row) <= self.offset(row + 1))
-            && self.offset(self.length) <= self.data.len()
+        let ends = |row: usize| self.span(row).1;
+        self.length == 0
+            || self.validity.is_none_or(|bits| bits.bytes.len() >= (bits.first + self.length).div_ceil(8))
+                && self.offsets.ascend()
+                && ends(self.length - 1) <= self.data.len()
     }
 }
 
+impl<'a> Offsets<'a> {
+    /// The offsets of some rows; none if there are fewer.
+    fn new(bytes: &'a [u8], is_large: bool, first: usize, length: usize) -> Option<Self> {
+        if length == 0 {
+            return Some(Self::Small(&[])); // Arrow allows no offsets at all for no rows
+        }
+        let rows = first..first.checked_add(length)?.checked_add(1)?;
+        Some(if is_large {
+            Self::Large(bytes.as_chunks().0.get(rows)?)
+        } else {
+            Self::Small(bytes.as_chunks().0.get(rows)?)
+        })
+    }
+
+    fn ascend(&self) -> bool {
+        // Without an early end, so that many are compared at once.
+        match self {
+            Self::Small(all) => all.windows(2).fold(true, |so_far, two| so_far & (small(two[0]) <= small(two[1]))),
+            Self::Large(all) => all.windows(2).fold(true, |so_far, two| so_far & (large(two[0]) <= large(two[1]))),
+        }
+    }
+}
+
+/// An offset; a negative one becomes one beyond every buffer.
 #[inline(always)]
-fn word<const SIZE: usize>(bytes: &[u8], index: usize) -> Option<[u8; SIZE]> {
-    bytes.get(index * SIZE..)?.first_chunk().copied()
+fn small(bytes: [u8; 4]) -> usize {
+    i32::from_ne_bytes(bytes) as usize
+}
+
+/// An offset; a negative one becomes one beyond every buffer.
+#[inline(always)]
+fn large(bytes: [u8; 8]) -> usize {
+    i64::from_ne_bytes(bytes) as usize
 }

@@ -152,7 +152,11 @@ impl<'a> Group<'a> {
         let (mut active, mut block) = (messages.len(), 0);
         // A few stragglers would leave most lanes idle, so they go on alone.
         while active > S::COUNT / 8 {
-            states.absorb(&std::array::from_fn(|lane| self.block(lane, messages, block)));
+            let mut blocks = [&[0; BLOCK]; 16];
+            for (lane, bytes) in blocks[..S::COUNT].iter_mut().enumerate() {
+                *bytes = self.block(lane, messages, block);
+            }
+            states.absorb(&blocks);
             block += 1;
             let left = messages[..active].iter().filter(|message| message.blocks > block).count();
             if left < active {
@@ -218,9 +222,19 @@ impl<'a> Group<'a> {
         let Task { prefix, digits, .. } = self.task;
         let length = prefix.len() + digits;
         let token = &mut tokens[message.place * length..][..length];
-        token[..prefix.len()].copy_from_slice(prefix);
         let text: [[u8; 8]; 8] = std::array::from_fn(|word| hex::digits(digests[word].0[lane]));
-        token[prefix.len()..].copy_from_slice(&text.as_flattened()[..*digits]);
+        copy(prefix, token);
+        copy(&text.as_flattened()[..*digits], &mut token[prefix.len()..]);
+    }
+}
+
+/// Copy all bytes to the start of `to`; the usual lengths without a call.
+#[inline(always)]
+fn copy(from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        3 => to[..3].copy_from_slice(&from[..3]),
+        64 => to[..64].copy_from_slice(&from[..64]),
+        length => to[..length].copy_from_slice(from),
     }
 }
 

@@ -74,16 +74,11 @@ impl TextOutput {
     }
 
     fn lay_out(&mut self, column: &Column<'_>, length_of: impl Fn(usize) -> usize) {
-        let mut end = 0;
-        let ends = std::iter::once(0).chain((0..column.length).map(|row| {
-            end += if column.is_valid(row) { length_of(row) } else { 0 };
-            end
-        }));
         let bytes = self.offsets.as_mut_slice();
         if column.is_large {
-            bytes.as_chunks_mut().0.iter_mut().zip(ends).for_each(|(word, end)| *word = (end as i64).to_ne_bytes());
+            lay_out_offsets(bytes.as_chunks_mut().0, column, length_of, |end| (end as i64).to_ne_bytes());
         } else {
-            bytes.as_chunks_mut().0.iter_mut().zip(ends).for_each(|(word, end)| *word = (end as i32).to_ne_bytes());
+            lay_out_offsets(bytes.as_chunks_mut().0, column, length_of, |end| (end as i32).to_ne_bytes());
         }
         if let Some(bits) = &mut self.validity {
             for (index, byte) in bits.as_mut_slice().iter_mut().enumerate() {
@@ -91,5 +86,21 @@ impl TextOutput {
                 *byte = rows.fold(0, |byte, row| byte | u8::from(column.is_valid(row)) << (row % 8));
             }
         }
+    }
+}
+
+#[inline(always)]
+fn lay_out_offsets<const SIZE: usize>(
+    offsets: &mut [[u8; SIZE]],
+    column: &Column<'_>,
+    length_of: impl Fn(usize) -> usize,
+    bytes_of: impl Fn(usize) -> [u8; SIZE],
+) {
+    let (first, others) = offsets.split_first_mut().expect("a column of n rows has n + 1 offsets");
+    *first = bytes_of(0);
+    let mut end = 0;
+    for (row, offset) in others.iter_mut().enumerate() {
+        end += if column.is_valid(row) { length_of(row) } else { 0 };
+        *offset = bytes_of(end);
     }
 }

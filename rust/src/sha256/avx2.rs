@@ -9,32 +9,41 @@ use super::{BLOCK, Row};
 #[derive(Clone, Copy)]
 pub struct Eight(__m256i);
 
-/// Each word from big-endian.
-#[inline(always)]
-unsafe fn swapped(bytes: __m256i) -> __m256i {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let order = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
-        _mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(order))
-    }
+/// The eight big-endian words of a block from byte `start` on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load(block: &[u8; BLOCK], start: usize) -> __m256i {
+    let half: &[u8; 32] = block[start..].first_chunk().expect("the first or second half of a block");
+    let order = _mm256_broadcastsi128_si256(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
+    // SAFETY: `half` has 32 bytes.
+    _mm256_shuffle_epi8(unsafe { _mm256_loadu_si256(half.as_ptr().cast()) }, order)
 }
 
-/// Turn eight rows of eight words into eight columns.
-#[inline(always)]
-unsafe fn transpose(r: [__m256i; 8]) -> [__m256i; 8] {
-    // SAFETY: the caller has AVX2.
-    unsafe {
-        let pairs = |low: __m256i, high: __m256i| (_mm256_unpacklo_epi32(low, high), _mm256_unpackhi_epi32(low, high));
-        let quads = |low: __m256i, high: __m256i| (_mm256_unpacklo_epi64(low, high), _mm256_unpackhi_epi64(low, high));
-        let halves = |low: __m256i, high: __m256i| {
-            (_mm256_permute2x128_si256::<0x20>(low, high), _mm256_permute2x128_si256::<0x31>(low, high))
-        };
-        let [(a0, a1), (b0, b1), (c0, c1), (d0, d1)] =
-            [pairs(r[0], r[1]), pairs(r[2], r[3]), pairs(r[4], r[5]), pairs(r[6], r[7])];
-        let [(e0, e1), (e2, e3), (f0, f1), (f2, f3)] = [quads(a0, b0), quads(a1, b1), quads(c0, d0), quads(c1, d1)];
-        let [(w0, w4), (w1, w5), (w2, w6), (w3, w7)] = [halves(e0, f0), halves(e1, f1), halves(e2, f2), halves(e3, f3)];
-        [w0, w1, w2, w3, w4, w5, w6, w7]
+/// Eight words of eight blocks, from byte `start` on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn columns(blocks: &[&[u8; BLOCK]; 16], start: usize) -> [Eight; 8] {
+    let mut rows = [_mm256_setzero_si256(); 8];
+    for (row, block) in rows.iter_mut().zip(blocks) {
+        *row = load(block, start);
     }
+    let mut quarters = [_mm256_setzero_si256(); 8];
+    for group in 0..2 {
+        let [a, b, c, d] = [rows[4 * group], rows[4 * group + 1], rows[4 * group + 2], rows[4 * group + 3]];
+        let (ab, cd) = (_mm256_unpacklo_epi32(a, b), _mm256_unpacklo_epi32(c, d));
+        quarters[4 * group] = _mm256_unpacklo_epi64(ab, cd);
+        quarters[4 * group + 1] = _mm256_unpackhi_epi64(ab, cd);
+        let (ab, cd) = (_mm256_unpackhi_epi32(a, b), _mm256_unpackhi_epi32(c, d));
+        quarters[4 * group + 2] = _mm256_unpacklo_epi64(ab, cd);
+        quarters[4 * group + 3] = _mm256_unpackhi_epi64(ab, cd);
+    }
+    let mut words = [Eight(rows[0]); 8];
+    for index in 0..4 {
+        let (low, high) = (quarters[index], quarters[index + 4]);
+        words[index].0 = _mm256_permute2x128_si256::<0x20>(low, high);
+        words[index + 4].0 = _mm256_permute2x128_si256::<0x31>(low, high);
+    }
+    words
 }
 
 // SAFETY of all blocks below: an `Eight` exists, so the CPU has AVX2; loads and stores stay within what is borrowed.
@@ -48,25 +57,21 @@ impl Lanes for Eight {
     }
 
     #[inline(always)]
-    fn from_row(self, row: &Row) -> Self {
-        Self(unsafe { _mm256_loadu_si256(row.0.as_ptr().cast()) })
+    fn with_row(self, row: &Row) -> Self {
+        Self(unsafe { _mm256_load_si256(row.0.as_ptr().cast()) })
     }
 
     #[inline(always)]
-    fn to_row(self) -> Row {
-        let mut row = Row::default();
-        unsafe { _mm256_storeu_si256(row.0.as_mut_ptr().cast(), self.0) };
-        row
+    fn write_row(self, row: &mut Row) {
+        unsafe { _mm256_store_si256(row.0.as_mut_ptr().cast(), self.0) };
     }
 
     #[inline(always)]
     fn transposed(self, blocks: &[&[u8; BLOCK]; 16]) -> [Self; 16] {
-        let half = |start: usize| unsafe {
-            let load = |lane: usize| swapped(_mm256_loadu_si256(blocks[lane].as_ptr().add(start).cast()));
-            transpose([load(0), load(1), load(2), load(3), load(4), load(5), load(6), load(7)])
-        };
-        let (low, high) = (half(0), half(32));
-        std::array::from_fn(|word| Self(if word < 8 { low[word] } else { high[word - 8] }))
+        let mut words = [self; 16];
+        words[..8].copy_from_slice(&unsafe { columns(blocks, 0) });
+        words[8..].copy_from_slice(&unsafe { columns(blocks, 32) });
+        words
     }
 
     #[inline(always)]

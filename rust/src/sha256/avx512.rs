@@ -13,46 +13,43 @@ const XOR: i32 = 0x96;
 const CHOOSE: i32 = 0xca;
 const MAJORITY: i32 = 0xe8;
 
-/// Each word from big-endian.
-#[inline(always)]
-unsafe fn swapped(bytes: __m512i) -> __m512i {
-    // SAFETY: the caller has AVX-512F and AVX-512BW.
-    unsafe {
-        let order = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
-        _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(order))
-    }
+/// The sixteen big-endian words of a block.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn load(block: &[u8; BLOCK]) -> __m512i {
+    let order = _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
+    // SAFETY: a block has 64 bytes.
+    _mm512_shuffle_epi8(unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }, order)
 }
 
-/// Four rows of words to the four columns that they make within every 128 bits.
-#[inline(always)]
-unsafe fn transpose_quarters(r: [__m512i; 4]) -> [__m512i; 4] {
-    // SAFETY: the caller has AVX-512F.
-    unsafe {
-        let (a, b) = (_mm512_unpacklo_epi32(r[0], r[1]), _mm512_unpackhi_epi32(r[0], r[1]));
-        let (c, d) = (_mm512_unpacklo_epi32(r[2], r[3]), _mm512_unpackhi_epi32(r[2], r[3]));
-        [
-            _mm512_unpacklo_epi64(a, c),
-            _mm512_unpackhi_epi64(a, c),
-            _mm512_unpacklo_epi64(b, d),
-            _mm512_unpackhi_epi64(b, d),
-        ]
+/// The sixteen words of sixteen blocks.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn columns(blocks: &[&[u8; BLOCK]; 16]) -> [Sixteen; 16] {
+    // Of every four blocks, the four words that share 128 bits become four vectors; then the parts of 128 bits change
+    // places in the same way.
+    let mut quarters = [_mm512_setzero_si512(); 16];
+    for group in (0..16).step_by(4) {
+        let (a, b) = (load(blocks[group]), load(blocks[group + 1]));
+        let (c, d) = (load(blocks[group + 2]), load(blocks[group + 3]));
+        let (ab, cd) = (_mm512_unpacklo_epi32(a, b), _mm512_unpacklo_epi32(c, d));
+        quarters[group] = _mm512_unpacklo_epi64(ab, cd);
+        quarters[group + 1] = _mm512_unpackhi_epi64(ab, cd);
+        let (ab, cd) = (_mm512_unpackhi_epi32(a, b), _mm512_unpackhi_epi32(c, d));
+        quarters[group + 2] = _mm512_unpacklo_epi64(ab, cd);
+        quarters[group + 3] = _mm512_unpackhi_epi64(ab, cd);
     }
-}
-
-/// Four vectors of four quarters to the vectors of their first, second, third and fourth quarters.
-#[inline(always)]
-unsafe fn transpose_wholes(r: [__m512i; 4]) -> [__m512i; 4] {
-    // SAFETY: the caller has AVX-512F.
-    unsafe {
-        let (a, b) = (_mm512_shuffle_i32x4::<0x44>(r[0], r[1]), _mm512_shuffle_i32x4::<0xee>(r[0], r[1]));
-        let (c, d) = (_mm512_shuffle_i32x4::<0x44>(r[2], r[3]), _mm512_shuffle_i32x4::<0xee>(r[2], r[3]));
-        [
-            _mm512_shuffle_i32x4::<0x88>(a, c),
-            _mm512_shuffle_i32x4::<0xdd>(a, c),
-            _mm512_shuffle_i32x4::<0x88>(b, d),
-            _mm512_shuffle_i32x4::<0xdd>(b, d),
-        ]
+    let mut words = [Sixteen(quarters[0]); 16];
+    for index in 0..4 {
+        let [a, b, c, d] = [quarters[index], quarters[index + 4], quarters[index + 8], quarters[index + 12]];
+        let (ab, cd) = (_mm512_shuffle_i32x4::<0x44>(a, b), _mm512_shuffle_i32x4::<0x44>(c, d));
+        words[index].0 = _mm512_shuffle_i32x4::<0x88>(ab, cd);
+        words[index + 4].0 = _mm512_shuffle_i32x4::<0xdd>(ab, cd);
+        let (ab, cd) = (_mm512_shuffle_i32x4::<0xee>(a, b), _mm512_shuffle_i32x4::<0xee>(c, d));
+        words[index + 8].0 = _mm512_shuffle_i32x4::<0x88>(ab, cd);
+        words[index + 12].0 = _mm512_shuffle_i32x4::<0xdd>(ab, cd);
     }
+    words
 }
 
 // SAFETY of all blocks below: a `Sixteen` exists, so the CPU has AVX-512F and AVX-512BW; loads and stores stay within
@@ -67,26 +64,18 @@ impl Lanes for Sixteen {
     }
 
     #[inline(always)]
-    fn from_row(self, row: &Row) -> Self {
-        Self(unsafe { _mm512_loadu_si512(row.0.as_ptr().cast()) })
+    fn with_row(self, row: &Row) -> Self {
+        Self(unsafe { _mm512_load_si512(row.0.as_ptr().cast()) })
     }
 
     #[inline(always)]
-    fn to_row(self) -> Row {
-        let mut row = Row::default();
-        unsafe { _mm512_storeu_si512(row.0.as_mut_ptr().cast(), self.0) };
-        row
+    fn write_row(self, row: &mut Row) {
+        unsafe { _mm512_store_si512(row.0.as_mut_ptr().cast(), self.0) };
     }
 
     #[inline(always)]
     fn transposed(self, blocks: &[&[u8; BLOCK]; 16]) -> [Self; 16] {
-        unsafe {
-            let load = |lane: usize| swapped(_mm512_loadu_si512(blocks[lane].as_ptr().cast()));
-            let four = |lane: usize| transpose_quarters([load(lane), load(lane + 1), load(lane + 2), load(lane + 3)]);
-            let (a, b, c, d) = (four(0), four(4), four(8), four(12));
-            let columns: [[__m512i; 4]; 4] = std::array::from_fn(|i| transpose_wholes([a[i], b[i], c[i], d[i]]));
-            std::array::from_fn(|word| Self(columns[word % 4][word / 4]))
-        }
+        unsafe { columns(blocks) }
     }
 
     #[inline(always)]

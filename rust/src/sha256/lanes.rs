@@ -21,10 +21,10 @@ pub trait Lanes: Copy {
     }
 
     /// The first words of a row.
-    fn from_row(self, row: &Row) -> Self;
+    fn with_row(self, row: &Row) -> Self;
 
-    /// The words as the first of a row.
-    fn to_row(self) -> Row;
+    /// Write the words to the first of a row.
+    fn write_row(self, row: &mut Row);
 
     /// The 16 big-endian words of a block each.
     fn transposed(self, blocks: &[&[u8; BLOCK]; 16]) -> [Self; 16];
@@ -52,13 +52,18 @@ pub trait Lanes: Copy {
 #[derive(Clone, Copy)]
 pub struct Vectors<V>([V; 8]);
 
+// Loops in this file, and no closures: those would not be inlined into functions with more CPU features.
 impl<V: Lanes> States for Vectors<V> {
     const COUNT: usize = V::COUNT;
 
     #[inline(always)]
     unsafe fn start(state: &State) -> Self {
         // SAFETY: the caller's promise is the one that `splat` asks for.
-        Self(state.map(|word| unsafe { V::splat(word) }))
+        let mut vectors = [unsafe { V::splat(0) }; 8];
+        for (vector, &word) in vectors.iter_mut().zip(state) {
+            *vector = vector.like(word);
+        }
+        Self(vectors)
     }
 
     #[inline(always)]
@@ -68,14 +73,21 @@ impl<V: Lanes> States for Vectors<V> {
     }
 
     #[inline(always)]
-    fn absorb_words(&mut self, words: &[Row; 16]) {
-        let proof = self.0[0];
-        compress(&mut self.0, words.each_ref().map(|row| proof.from_row(row)));
+    fn absorb_words(&mut self, rows: &[Row; 16]) {
+        let mut words = [self.0[0]; 16];
+        for (word, row) in words.iter_mut().zip(rows) {
+            *word = word.with_row(row);
+        }
+        compress(&mut self.0, words);
     }
 
     #[inline(always)]
     fn rows(&self) -> [Row; 8] {
-        self.0.map(V::to_row)
+        let mut rows = [Row::default(); 8];
+        for (row, vector) in rows.iter_mut().zip(self.0) {
+            vector.write_row(row);
+        }
+        rows
     }
 }
 

@@ -34,15 +34,13 @@ impl<const COUNT: usize> Lanes for Words<COUNT> {
     }
 
     #[inline(always)]
-    fn from_row(self, row: &Row) -> Self {
+    fn with_row(self, row: &Row) -> Self {
         Self(from_fn(|lane| row.0[lane]))
     }
 
     #[inline(always)]
-    fn to_row(self) -> Row {
-        let mut row = Row::default();
+    fn write_row(self, row: &mut Row) {
         row.0[..COUNT].copy_from_slice(&self.0);
-        row
     }
 
     #[inline(always)]

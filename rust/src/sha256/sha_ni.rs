@@ -26,24 +26,12 @@ impl States for Pair {
 
     #[inline(always)]
     fn absorb(&mut self, blocks: &[&[u8; BLOCK]; 16]) {
-        let words = |message: usize| {
-            from_fn(|part| unsafe {
-                let order = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
-                _mm_shuffle_epi8(_mm_loadu_si128(blocks[message].as_ptr().add(16 * part).cast()), order)
-            })
-        };
-        unsafe { self.compress([words(0), words(1)]) };
+        unsafe { self.compress([load(blocks[0]), load(blocks[1])]) };
     }
 
     #[inline(always)]
-    fn absorb_words(&mut self, words: &[Row; 16]) {
-        let column = |message: usize| {
-            from_fn(|part| {
-                let four: [u32; 4] = from_fn(|index| words[4 * part + index].0[message]);
-                unsafe { _mm_loadu_si128(four.as_ptr().cast()) }
-            })
-        };
-        unsafe { self.compress([column(0), column(1)]) };
+    fn absorb_words(&mut self, rows: &[Row; 16]) {
+        unsafe { self.compress([column(rows, 0), column(rows, 1)]) };
     }
 
     #[inline(always)]
@@ -64,29 +52,54 @@ impl States for Pair {
 
 impl Pair {
     /// Section 6.2.2, four rounds at a time.
-    #[inline(always)]
-    unsafe fn compress(&mut self, mut w: [[__m128i; 4]; 2]) {
+    #[inline]
+    #[target_feature(enable = "sha,ssse3,sse4.1")]
+    fn compress(&mut self, mut words: [[__m128i; 4]; 2]) {
         let before = self.0;
-        // SAFETY: a `Pair` exists, so the CPU has SHA, SSSE3 and SSE4.1; K has 64 words.
-        unsafe {
-            for step in 0..16 {
-                let constants = _mm_loadu_si128(K.as_ptr().add(4 * step).cast());
-                for (message, [abef, cdgh]) in self.0.iter_mut().enumerate() {
-                    let w = &mut w[message];
-                    let first = _mm_add_epi32(w[step % 4], constants);
-                    *cdgh = _mm_sha256rnds2_epu32(*cdgh, *abef, first);
-                    *abef = _mm_sha256rnds2_epu32(*abef, *cdgh, _mm_shuffle_epi32::<0x0e>(first));
-                    if step < 12 {
-                        let [w0, w1, w2, w3] = from_fn(|index| w[(step + index) % 4]);
-                        let sum = _mm_add_epi32(_mm_sha256msg1_epu32(w0, w1), _mm_alignr_epi8::<4>(w3, w2));
-                        w[step % 4] = _mm_sha256msg2_epu32(sum, w3);
+        for constants in K.as_chunks::<16>().0 {
+            // Written out, so that the words stay in registers.
+            macro_rules! four_rounds {
+                ($step:literal) => {
+                    // SAFETY: these are four words of sixteen.
+                    let constants = unsafe { _mm_loadu_si128(constants.as_ptr().add(4 * $step).cast()) };
+                    for ([abef, cdgh], w) in self.0.iter_mut().zip(&mut words) {
+                        let first = _mm_add_epi32(w[$step], constants);
+                        *cdgh = _mm_sha256rnds2_epu32(*cdgh, *abef, first);
+                        *abef = _mm_sha256rnds2_epu32(*abef, *cdgh, _mm_shuffle_epi32::<0x0e>(first));
+                        let [w1, w2, w3] = [w[($step + 1) % 4], w[($step + 2) % 4], w[($step + 3) % 4]];
+                        let sum = _mm_add_epi32(_mm_sha256msg1_epu32(w[$step], w1), _mm_alignr_epi8::<4>(w3, w2));
+                        w[$step] = _mm_sha256msg2_epu32(sum, w3);
                     }
-                }
+                };
             }
-            for ([abef, cdgh], [old_abef, old_cdgh]) in self.0.iter_mut().zip(before) {
-                *abef = _mm_add_epi32(*abef, old_abef);
-                *cdgh = _mm_add_epi32(*cdgh, old_cdgh);
-            }
+            four_rounds!(0);
+            four_rounds!(1);
+            four_rounds!(2);
+            four_rounds!(3);
+        }
+        for (state, old) in self.0.as_flattened_mut().iter_mut().zip(before.as_flattened()) {
+            *state = _mm_add_epi32(*state, *old);
         }
     }
+}
+
+/// The sixteen big-endian words of a block.
+#[inline]
+#[target_feature(enable = "ssse3")]
+fn load(block: &[u8; BLOCK]) -> [__m128i; 4] {
+    let order = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+    let mut words = [order; 4];
+    for (word, part) in words.iter_mut().zip(block.as_chunks::<16>().0) {
+        // SAFETY: `part` has 16 bytes.
+        *word = _mm_shuffle_epi8(unsafe { _mm_loadu_si128(part.as_ptr().cast()) }, order);
+    }
+    words
+}
+
+/// The sixteen words of one message.
+#[inline(always)]
+fn column(rows: &[Row; 16], message: usize) -> [__m128i; 4] {
+    let words: [u32; 16] = from_fn(|index| rows[index].0[message]);
+    // SAFETY: both are 64 bytes, which mean the same.
+    unsafe { std::mem::transmute(words) }
 }
