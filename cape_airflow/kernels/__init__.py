@@ -7,8 +7,13 @@ behind the same names (see `docs/native.md`).
 from cape_airflow.kernels.choice import is_native
 
 if is_native():
-    from cape_airflow.kernels.native import INSTRUCTION_SET, hmac_sha256_hex, sha256_suffix_hex
-    from cape_airflow.kernels.siv import aes_siv_decrypt_hex, aes_siv_encrypt_hex
+    from cape_airflow.kernels.native import (
+        INSTRUCTION_SET,
+        aes_siv_decrypt_hex,
+        aes_siv_encrypt_hex,
+        hmac_sha256_hex,
+        sha256_suffix_hex,
+    )
 
     _IMPLEMENTATION = f"native-{INSTRUCTION_SET}"
 else:

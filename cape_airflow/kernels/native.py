@@ -6,6 +6,8 @@ released in between, and no Python object is made per value.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from cape_airflow.kernels import _native, choice
@@ -20,12 +22,29 @@ INSTRUCTION_SET = choice.instruction_set(_native.instruction_sets())
 def hmac_sha256_hex(array: pa.Array, key: bytes, *, prefix: str = "", digits: int = 64) -> pa.Array:
     """See `cape_airflow.kernels.hashing.hmac_sha256_hex`."""
     text = _native.hmac_sha256_hex(_column(array), key, prefix, _kept(digits), INSTRUCTION_SET)
-    return _text(array, text)
+    return _array(array, text, text_type(array.type))
 
 
 def sha256_suffix_hex(array: pa.Array, suffix: bytes, *, stop: int | None = None) -> pa.Array:
     """See `cape_airflow.kernels.hashing.sha256_suffix_hex`."""
-    return _text(array, _native.sha256_suffix_hex(_column(array), suffix, _kept(stop), INSTRUCTION_SET))
+    text = _native.sha256_suffix_hex(_column(array), suffix, _kept(stop), INSTRUCTION_SET)
+    return _array(array, text, text_type(array.type))
+
+
+def aes_siv_encrypt_hex(
+    array: pa.Array, key: bytes, *, associated_data: Sequence[bytes] | None = None, prefix: str = ""
+) -> pa.Array:
+    """See `cape_airflow.kernels.siv.aes_siv_encrypt_hex`."""
+    text = _native.aes_siv_encrypt_hex(_column(array), key, list(associated_data or ()), prefix)
+    return _array(array, text, text_type(array.type))
+
+
+def aes_siv_decrypt_hex(
+    array: pa.Array, key: bytes, *, associated_data: Sequence[bytes] | None = None, prefix: str = ""
+) -> pa.Array:
+    """See `cape_airflow.kernels.siv.aes_siv_decrypt_hex`."""
+    messages = _native.aes_siv_decrypt_hex(_column(array), key, list(associated_data or ()), prefix)
+    return _array(array, messages, bytes_type(array.type))
 
 
 def _kept(stop: int | None) -> int:
@@ -40,5 +59,5 @@ def _column(array: pa.Array) -> _native.Column:
     return len(array), array.offset, is_large(array.type), validity if array.null_count else None, offsets, data
 
 
-def _text(array: pa.Array, buffers: _native.Text) -> pa.Array:
-    return pa.Array.from_buffers(text_type(array.type), len(array), list(buffers), array.null_count)
+def _array(like: pa.Array, buffers: _native.Buffers, column_type: pa.DataType) -> pa.Array:
+    return pa.Array.from_buffers(column_type, len(like), list(buffers))

@@ -84,6 +84,13 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// The value of a row; what a null row holds means nothing.
+    #[inline(always)]
+    pub fn value(&self, row: usize) -> &'a [u8] {
+        let (start, end) = self.span(row);
+        &self.data[start..end]
+    }
+
     /// Whether the row has a value.
     #[inline(always)]
     pub fn is_valid(&self, row: usize) -> bool {

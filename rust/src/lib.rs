@@ -3,12 +3,16 @@
 //! Every function takes a column as `(length, offset, is_large, validity, offsets, data)`, checks it, and returns
 //! `(validity, offsets, data)` in memory of Arrow's own pool. The interpreter lock is released in between.
 
+mod aes;
+mod cmac;
 mod column;
 mod hashing;
 mod hex;
 mod isa;
 mod output;
 mod sha256;
+mod siv;
+mod tokens;
 
 use pyo3::prelude::*;
 
@@ -16,12 +20,15 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     use pyo3::prelude::*;
+    use pyo3::pybacked::PyBackedBytes;
     use pyo3::types::PyTuple;
 
     use crate::column::ColumnBuffers;
     use crate::hashing::{Task, fixed_length_text};
     use crate::isa::{Isa, available_isas};
     use crate::sha256::Keyed;
+    use crate::siv::Siv;
+    use crate::tokens;
 
     /// The instruction sets that this machine has, best first.
     #[pyfunction]
@@ -54,5 +61,33 @@ mod _native {
     ) -> PyResult<Bound<'py, PyTuple>> {
         let task = Task { keyed: Keyed::suffix(suffix), prefix: b"", digits, isa };
         fixed_length_text(py, &column, &task)
+    }
+
+    /// AES-SIV (RFC 5297) of each value: `prefix`, then synthetic IV and cipher text in hex.
+    #[pyfunction]
+    fn aes_siv_encrypt_hex<'py>(
+        py: Python<'py>,
+        column: ColumnBuffers,
+        key: &[u8],
+        associated_data: Vec<PyBackedBytes>,
+        prefix: &str,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        tokens::encrypt(py, &column, &siv(key, &associated_data)?, prefix.as_bytes())
+    }
+
+    /// What `aes_siv_encrypt_hex` encrypted; null for everything else.
+    #[pyfunction]
+    fn aes_siv_decrypt_hex<'py>(
+        py: Python<'py>,
+        column: ColumnBuffers,
+        key: &[u8],
+        associated_data: Vec<PyBackedBytes>,
+        prefix: &str,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        tokens::decrypt(py, &column, &siv(key, &associated_data)?, prefix.as_bytes())
+    }
+
+    fn siv(key: &[u8], associated_data: &[PyBackedBytes]) -> PyResult<Siv> {
+        Siv::new(key, &associated_data.iter().map(AsRef::as_ref).collect::<Vec<_>>())
     }
 }

@@ -68,6 +68,23 @@ impl TextOutput {
         self.data.as_mut_slice()
     }
 
+    /// Make more rows null; their values stay where they are.
+    pub fn set_null(&mut self, py: Python<'_>, column: &Column<'_>, rows: &[usize]) -> PyResult<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        if self.validity.is_none() {
+            let mut all = Allocation::new(py, column.length.div_ceil(8))?;
+            all.as_mut_slice().fill(0xff);
+            self.validity = Some(all);
+        }
+        if let Some(bits) = &mut self.validity {
+            let bits = bits.as_mut_slice();
+            rows.iter().for_each(|row| bits[row / 8] &= !(1 << (row % 8)));
+        }
+        Ok(())
+    }
+
     /// Hand over `(validity, offsets, data)`.
     pub fn into_tuple(self, py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
         (self.validity.map(|bits| bits.object), self.offsets.object, self.data.object).into_pyobject(py)
