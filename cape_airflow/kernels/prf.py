@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from cape_airflow.kernels.aes import block_cipher
 
 
 def prf_words(values: npt.NDArray[np.uint64], key: bytes, draw: int = 0) -> npt.NDArray[np.uint64]:
@@ -24,11 +25,16 @@ def prf_words(values: npt.NDArray[np.uint64], key: bytes, draw: int = 0) -> npt.
     Raises:
         ValueError: a key of another length.
     """
-    encrypt = Cipher(algorithms.AES(key), modes.ECB()).encryptor().update  # noqa: S305 - the block cipher itself
+    encrypt = block_cipher(key)
     rows, count = values.shape
-    state = np.zeros((rows, 2), "<u8")
-    for i in range(count):
-        state[:, 0] ^= values[:, i]
-        state[:, 1] ^= np.uint64(draw << 16 | count << 8 | i)
-        state = np.frombuffer(encrypt(state.tobytes()), "<u8").reshape(rows, 2).copy()
-    return state
+    state = np.zeros((rows, 2), np.uint64)
+    for place in range(count):
+        state[:, 0] ^= _little_endian(values[:, place])
+        state[:, 1] ^= _little_endian(np.array(draw << 16 | count << 8 | place, np.uint64))
+        state = encrypt(state)
+    return _little_endian(state)
+
+
+def _little_endian(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return numbers as words in memory or such words as numbers: the same wherever the machine is little-endian."""
+    return words.view("<u8").astype(np.uint64, copy=False)

@@ -17,6 +17,11 @@ def is_text(column_type: pa.DataType) -> bool:
     return bool(types.is_string(column_type) or types.is_large_string(column_type) or types.is_string_view(column_type))
 
 
+def is_large(column_type: pa.DataType) -> bool:
+    """Whether the type is large_string or large_binary, whose offsets have 64 bits."""
+    return bool(pa.types.is_large_string(column_type) or pa.types.is_large_binary(column_type))
+
+
 def has_canonical_text(column_type: pa.DataType) -> bool:
     """Whether equal values of the type have one text: text, integers, dates, decimals and booleans."""
     types = pa.types
@@ -31,7 +36,7 @@ def has_canonical_text(column_type: pa.DataType) -> bool:
 
 def text_type(column_type: pa.DataType) -> pa.DataType:
     """Return the text type that comes out for a column: large types give large_string, all others string."""
-    return pa.large_string() if _is_large(column_type) else pa.string()
+    return pa.large_string() if is_large(column_type) else pa.string()
 
 
 def without_views(column_type: pa.DataType) -> pa.DataType:
@@ -43,7 +48,7 @@ def without_views(column_type: pa.DataType) -> pa.DataType:
 
 def bytes_type(column_type: pa.DataType) -> pa.DataType:
     """Return the type that holds the bytes of a text column: large_binary for large types, else binary."""
-    return pa.large_binary() if _is_large(column_type) else pa.binary()
+    return pa.large_binary() if is_large(column_type) else pa.binary()
 
 
 def checked_text(array: pa.Array) -> pa.Array:
@@ -97,10 +102,6 @@ def decode(array: pa.Array, encoding: str) -> pa.Array:
         return pa.array(texts, text_type(part.type))
 
     return refusing(decoded, array, f"not text in {encoding}; give the `encoding` that they were made with")
-
-
-def _is_large(column_type: pa.DataType) -> bool:
-    return bool(pa.types.is_large_string(column_type) or pa.types.is_large_binary(column_type))
 
 
 def _validated(array: pa.Array) -> pa.Array:
