@@ -5,6 +5,8 @@ behind the same names (see `docs/native.md`).
 """
 
 from cape_airflow.kernels.choice import is_native
+from cape_airflow.kernels.ff1 import ff1_decrypt, ff1_encrypt
+from cape_airflow.kernels.prf import prf_words
 
 if is_native():
     from cape_airflow.kernels.native import (
@@ -25,8 +27,11 @@ else:
 __all__ = [
     "aes_siv_decrypt_hex",
     "aes_siv_encrypt_hex",
+    "ff1_decrypt",
+    "ff1_encrypt",
     "hmac_sha256_hex",
     "implementation",
+    "prf_words",
     "sha256_suffix_hex",
 ]
 
