@@ -5,21 +5,24 @@ behind the same names (see `docs/native.md`).
 """
 
 from cape_airflow.kernels.choice import is_native
-from cape_airflow.kernels.ff1 import ff1_decrypt, ff1_encrypt
-from cape_airflow.kernels.prf import prf_words
 
 if is_native():
     from cape_airflow.kernels.native import (
         INSTRUCTION_SET,
         aes_siv_decrypt_hex,
         aes_siv_encrypt_hex,
+        ff1_decrypt,
+        ff1_encrypt,
         hmac_sha256_hex,
+        prf_words,
         sha256_suffix_hex,
     )
 
     _IMPLEMENTATION = f"native-{INSTRUCTION_SET}"
 else:
+    from cape_airflow.kernels.ff1 import ff1_decrypt, ff1_encrypt
     from cape_airflow.kernels.hashing import hmac_sha256_hex, sha256_suffix_hex
+    from cape_airflow.kernels.prf import prf_words
     from cape_airflow.kernels.siv import aes_siv_decrypt_hex, aes_siv_encrypt_hex
 
     _IMPLEMENTATION = "python"

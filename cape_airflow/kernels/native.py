@@ -1,4 +1,4 @@
-"""The native kernels: the loops of `hashing` and `siv` in Rust, with the same names, bytes and errors.
+"""The native kernels: the loops of `hashing`, `siv`, `ff1` and `prf` in Rust, with the same names, bytes and errors.
 
 Importable only where the crate in `rust/` was built. Arrow's buffers go in and come out; the interpreter lock is
 released in between, and no Python object is made per value.
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from cape_airflow.kernels import _native, choice
+from cape_airflow.kernels.ff1 import shortest
 from cape_airflow.kernels.text import bytes_type, is_large, text_type
 
 _PLAIN = {pa.string(), pa.large_string(), pa.binary(), pa.large_binary()}
@@ -45,6 +48,29 @@ def aes_siv_decrypt_hex(
     """See `cape_airflow.kernels.siv.aes_siv_decrypt_hex`."""
     messages = _native.aes_siv_decrypt_hex(_column(array), key, list(associated_data or ()), prefix)
     return _array(array, messages, bytes_type(array.type))
+
+
+def ff1_encrypt(array: pa.Array, key: bytes, *, alphabet: str, tweak: bytes = b"", keep: str = "") -> pa.Array:
+    """See `cape_airflow.kernels.ff1.ff1_encrypt`."""
+    return _ff1(array, key, (alphabet, keep), tweak, forward=True)
+
+
+def ff1_decrypt(array: pa.Array, key: bytes, *, alphabet: str, tweak: bytes = b"", keep: str = "") -> pa.Array:
+    """See `cape_airflow.kernels.ff1.ff1_decrypt`."""
+    return _ff1(array, key, (alphabet, keep), tweak, forward=False)
+
+
+def prf_words(values: npt.NDArray[np.uint64], key: bytes, draw: int = 0) -> npt.NDArray[np.uint64]:
+    """See `cape_airflow.kernels.prf.prf_words`."""
+    words = np.ascontiguousarray(values)
+    blocks = np.frombuffer(_native.prf_words(words.view(np.uint8), values.shape[1], key, draw), "<u8")
+    return blocks.astype(np.uint64, copy=False).reshape(len(values), 2)
+
+
+def _ff1(array: pa.Array, key: bytes, script: tuple[str, str], tweak: bytes, *, forward: bool) -> pa.Array:
+    least = shortest(max(2, len(script[0])))
+    text = _native.ff1(_column(array), key, script, tweak, least, forward)
+    return _array(array, text, text_type(array.type))
 
 
 def _kept(stop: int | None) -> int:

@@ -97,6 +97,14 @@ impl<'a> Column<'a> {
         self.validity.is_none_or(|bits| bits.bytes[(bits.first + row) / 8] >> ((bits.first + row) % 8) & 1 == 1)
     }
 
+    /// Write which rows have a value: one bit each, the lowest first.
+    pub fn copy_validity(&self, bits: &mut [u8]) {
+        for (index, byte) in bits.iter_mut().enumerate() {
+            let rows = 8 * index..self.length.min(8 * index + 8);
+            *byte = rows.fold(0, |byte, row| byte | u8::from(self.is_valid(row)) << (row % 8));
+        }
+    }
+
     /// Whether any row may be null.
     pub fn may_have_nulls(&self) -> bool {
         self.validity.is_some()

@@ -38,7 +38,7 @@ pub fn fixed_length_text<'py>(
     let column = buffers.column()?;
     let length = task.prefix.len() + task.digits;
     let mut output = TextOutput::new(py, &column, |_| length)?;
-    py.detach(|| run(task, &column, output.data()));
+    py.detach(|| run(task, &column, output.of_length(&column, length)));
     output.into_tuple(py)
 }
 

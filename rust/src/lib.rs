@@ -6,10 +6,15 @@
 mod aes;
 mod cmac;
 mod column;
+mod ff1;
+mod formats;
 mod hashing;
 mod hex;
 mod isa;
+mod limbs;
 mod output;
+mod prf;
+mod script;
 mod sha256;
 mod siv;
 mod tokens;
@@ -20,15 +25,19 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     use pyo3::prelude::*;
-    use pyo3::pybacked::PyBackedBytes;
+    use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
     use pyo3::types::PyTuple;
 
-    use crate::column::ColumnBuffers;
+    use crate::aes::{self, BlockCipher};
+    use crate::column::{Bytes, ColumnBuffers};
+    use crate::ff1::{Direction, Ff1};
     use crate::hashing::{Task, fixed_length_text};
     use crate::isa::{Isa, available_isas};
+    use crate::output::Allocation;
+    use crate::script::Script;
     use crate::sha256::Keyed;
     use crate::siv::Siv;
-    use crate::tokens;
+    use crate::{formats, prf, tokens};
 
     /// The instruction sets that this machine has, best first.
     #[pyfunction]
@@ -85,6 +94,34 @@ mod _native {
         prefix: &str,
     ) -> PyResult<Bound<'py, PyTuple>> {
         tokens::decrypt(py, &column, &siv(key, &associated_data)?, prefix.as_bytes())
+    }
+
+    /// FF1 (NIST SP 800-38G) of each value; null where that cannot be.
+    #[pyfunction]
+    fn ff1<'py>(
+        py: Python<'py>,
+        column: ColumnBuffers,
+        key: &[u8],
+        script: (PyBackedStr, PyBackedStr),
+        tweak: &[u8],
+        shortest: usize,
+        forward: bool,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let (alphabet, keep) = &script;
+        let script = Script::new(alphabet, keep)?;
+        let ff1 = Ff1::new(BlockCipher::new(key)?, script.radix(), tweak);
+        let direction = if forward { Direction::Encrypt } else { Direction::Decrypt };
+        formats::convert(py, &column, &script, ff1, direction, shortest)
+    }
+
+    /// Two keyed random words for each row of `count` words.
+    #[pyfunction]
+    fn prf_words(py: Python<'_>, values: Bytes, count: usize, key: &[u8], draw: u64) -> PyResult<Py<PyAny>> {
+        let cipher = BlockCipher::new(key)?;
+        let rows = prf::rows(values.as_slice(), count, draw)?;
+        let mut blocks = Allocation::new(py, rows * aes::SIZE)?;
+        py.detach(|| prf::words(values.as_slice(), count, &cipher, draw, blocks.as_mut_slice()));
+        Ok(blocks.into_object())
     }
 
     fn siv(key: &[u8], associated_data: &[PyBackedBytes]) -> PyResult<Siv> {

@@ -33,17 +33,27 @@ impl Allocation {
         // SAFETY: `new` checked that the buffer is writable and contiguous, and nothing else refers to it yet.
         unsafe { std::slice::from_raw_parts_mut(self.buffer.buf_ptr().cast(), self.buffer.len_bytes()) }
     }
+
+    /// Hand over the buffer.
+    pub fn into_object(self) -> Py<PyAny> {
+        self.object
+    }
 }
 
-/// Columns of text under construction: nulls and offsets are in place, the bytes of the values are not.
+/// A column of text or bytes under construction.
+///
+/// Its rows are null where those of the column that it is made from are, and perhaps elsewhere.
 pub struct TextOutput {
-    validity: Option<Allocation>,
+    validity: Allocation,
     offsets: Allocation,
     data: Allocation,
+    is_large: bool,
+    has_nulls: bool,
+    used: usize,
 }
 
 impl TextOutput {
-    /// Lay out a column with the nulls of `column` and values of the lengths that `length_of` gives for its rows.
+    /// Take memory for a column like `column` with values of at most the lengths that `length_of` gives for its rows.
     pub fn new(py: Python<'_>, column: &Column<'_>, length_of: impl Fn(usize) -> usize + Sync) -> PyResult<Self> {
         let total = py.detach(|| column.valid_rows().try_fold(0usize, |sum, row| sum.checked_add(length_of(row))));
         let limit = if column.is_large { i64::MAX as usize } else { i32::MAX as usize };
@@ -51,73 +61,116 @@ impl TextOutput {
             PyOverflowError::new_err("the result has more than 2 GiB of text; use smaller batches or large_string")
         })?;
         let mut output = Self {
-            validity: if column.may_have_nulls() {
-                Some(Allocation::new(py, column.length.div_ceil(8))?)
-            } else {
-                None
-            },
+            validity: Allocation::new(py, column.length.div_ceil(8))?,
             offsets: Allocation::new(py, (column.length + 1) * if column.is_large { 8 } else { 4 })?,
             data: Allocation::new(py, total)?,
+            is_large: column.is_large,
+            has_nulls: column.may_have_nulls(),
+            used: 0,
         };
-        py.detach(|| output.lay_out(column, &length_of));
+        column.copy_validity(output.validity.as_mut_slice());
         Ok(output)
     }
 
-    /// The bytes of all values, one after the other.
-    pub fn data(&mut self) -> &mut [u8] {
+    /// Give all values one length, and return their bytes, one after the other, to be written in any order.
+    pub fn of_length(&mut self, column: &Column<'_>, length: usize) -> &mut [u8] {
+        let mut ends = Ends::new(&mut self.offsets, self.is_large);
+        for row in 0..column.length {
+            self.used += if column.is_valid(row) { length } else { 0 };
+            ends.set(row, self.used);
+        }
         self.data.as_mut_slice()
     }
 
-    /// Make more rows null; their values stay where they are.
-    pub fn set_null(&mut self, py: Python<'_>, column: &Column<'_>, rows: &[usize]) -> PyResult<()> {
-        if rows.is_empty() {
-            return Ok(());
+    /// Return what writes one value after the other.
+    pub fn writer(&mut self) -> TextWriter<'_> {
+        TextWriter {
+            validity: self.validity.as_mut_slice(),
+            ends: Ends::new(&mut self.offsets, self.is_large),
+            data: self.data.as_mut_slice(),
+            has_nulls: &mut self.has_nulls,
+            used: &mut self.used,
+            row: 0,
         }
-        if self.validity.is_none() {
-            let mut all = Allocation::new(py, column.length.div_ceil(8))?;
-            all.as_mut_slice().fill(0xff);
-            self.validity = Some(all);
-        }
-        if let Some(bits) = &mut self.validity {
-            let bits = bits.as_mut_slice();
-            rows.iter().for_each(|row| bits[row / 8] &= !(1 << (row % 8)));
-        }
-        Ok(())
     }
 
     /// Hand over `(validity, offsets, data)`.
     pub fn into_tuple(self, py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
-        (self.validity.map(|bits| bits.object), self.offsets.object, self.data.object).into_pyobject(py)
+        let data = self.data.object.call_method1(py, intern!(py, "slice"), (0, self.used))?;
+        (self.has_nulls.then_some(self.validity.object), self.offsets.object, data).into_pyobject(py)
+    }
+}
+
+/// Where the values end.
+enum Ends<'a> {
+    Small(&'a mut [[u8; 4]]),
+    Large(&'a mut [[u8; 8]]),
+}
+
+impl<'a> Ends<'a> {
+    fn new(offsets: &'a mut Allocation, is_large: bool) -> Self {
+        let bytes = offsets.as_mut_slice();
+        let (first, others) = bytes.split_at_mut(if is_large { 8 } else { 4 });
+        first.fill(0);
+        if is_large { Self::Large(others.as_chunks_mut().0) } else { Self::Small(others.as_chunks_mut().0) }
     }
 
-    fn lay_out(&mut self, column: &Column<'_>, length_of: impl Fn(usize) -> usize) {
-        let bytes = self.offsets.as_mut_slice();
-        if column.is_large {
-            lay_out_offsets(bytes.as_chunks_mut().0, column, length_of, |end| (end as i64).to_ne_bytes());
-        } else {
-            lay_out_offsets(bytes.as_chunks_mut().0, column, length_of, |end| (end as i32).to_ne_bytes());
+    /// Set where a row ends, which the size of the data has shown to fit.
+    #[inline(always)]
+    fn set(&mut self, row: usize, end: usize) {
+        match self {
+            Self::Small(ends) => ends[row] = (end as i32).to_ne_bytes(),
+            Self::Large(ends) => ends[row] = (end as i64).to_ne_bytes(),
         }
-        if let Some(bits) = &mut self.validity {
-            for (index, byte) in bits.as_mut_slice().iter_mut().enumerate() {
-                let rows = 8 * index..column.length.min(8 * index + 8);
-                *byte = rows.fold(0, |byte, row| byte | u8::from(column.is_valid(row)) << (row % 8));
-            }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Small(ends) => ends.len(),
+            Self::Large(ends) => ends.len(),
         }
     }
 }
 
-#[inline(always)]
-fn lay_out_offsets<const SIZE: usize>(
-    offsets: &mut [[u8; SIZE]],
-    column: &Column<'_>,
-    length_of: impl Fn(usize) -> usize,
-    bytes_of: impl Fn(usize) -> [u8; SIZE],
-) {
-    let (first, others) = offsets.split_first_mut().expect("a column of n rows has n + 1 offsets");
-    *first = bytes_of(0);
-    let mut end = 0;
-    for (row, offset) in others.iter_mut().enumerate() {
-        end += if column.is_valid(row) { length_of(row) } else { 0 };
-        *offset = bytes_of(end);
+/// Writes the values of a column in the order of its rows; rows that are passed over are empty.
+pub struct TextWriter<'a> {
+    validity: &'a mut [u8],
+    ends: Ends<'a>,
+    data: &'a mut [u8],
+    has_nulls: &'a mut bool,
+    used: &'a mut usize,
+    row: usize,
+}
+
+impl TextWriter<'_> {
+    /// Return room for the value of a row, to be written.
+    #[inline(always)]
+    pub fn value(&mut self, row: usize, length: usize) -> &mut [u8] {
+        self.pass(row);
+        let start = *self.used;
+        *self.used += length;
+        &mut self.data[start..start + length]
+    }
+
+    /// Make a row null.
+    pub fn set_null(&mut self, row: usize) {
+        self.validity[row / 8] &= !(1 << (row % 8));
+        *self.has_nulls = true;
+    }
+
+    /// End all rows before `row`.
+    #[inline(always)]
+    fn pass(&mut self, row: usize) {
+        while self.row < row {
+            self.ends.set(self.row, *self.used);
+            self.row += 1;
+        }
+    }
+}
+
+impl Drop for TextWriter<'_> {
+    /// End the rows that are left.
+    fn drop(&mut self) {
+        self.pass(self.ends.len());
     }
 }

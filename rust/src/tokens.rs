@@ -6,7 +6,7 @@ use pyo3::types::PyTuple;
 use crate::aes::SIZE;
 use crate::column::{Column, ColumnBuffers};
 use crate::hex;
-use crate::output::TextOutput;
+use crate::output::{TextOutput, TextWriter};
 use crate::siv::{Batch, Siv};
 
 /// The tokens of a column.
@@ -22,7 +22,7 @@ pub fn encrypt<'py>(
         prefix.len() + 2 * (SIZE + end - start)
     };
     let mut output = TextOutput::new(py, &column, length_of)?;
-    py.detach(|| encrypt_column(&column, siv, prefix, output.data()));
+    py.detach(|| encrypt_column(&column, siv, prefix, output.writer()));
     output.into_tuple(py)
 }
 
@@ -36,23 +36,23 @@ pub fn decrypt<'py>(
     let column = buffers.column()?;
     let length_of = |row| message_length(column.value(row), prefix);
     let mut output = TextOutput::new(py, &column, length_of)?;
-    let refused = py.detach(|| decrypt_column(&column, siv, prefix, output.data()));
-    output.set_null(py, &column, &refused)?;
+    py.detach(|| decrypt_column(&column, siv, prefix, output.writer()));
     output.into_tuple(py)
 }
 
-fn encrypt_column(column: &Column<'_>, siv: &Siv, prefix: &[u8], mut tokens: &mut [u8]) {
-    let mut batch = Batch::default();
+fn encrypt_column(column: &Column<'_>, siv: &Siv, prefix: &[u8], mut tokens: TextWriter<'_>) {
+    let (mut batch, mut members) = (Batch::default(), Vec::new());
     let mut rows = column.valid_rows().peekable();
     while let Some(row) = rows.next() {
         let value = column.value(row);
         batch.add([0; SIZE], value.len()).as_flattened_mut()[..value.len()].copy_from_slice(value);
+        members.push(row);
         if !batch.is_full() && rows.peek().is_some() {
             continue;
         }
         siv.encrypt(&mut batch);
-        for (message, cipher_text) in batch.messages() {
-            let token = tokens.split_off_mut(..prefix.len() + 2 * (SIZE + message.length)).expect("laid out so");
+        for ((message, cipher_text), row) in batch.messages().zip(members.drain(..)) {
+            let token = tokens.value(row, prefix.len() + 2 * (SIZE + message.length));
             let (head, digits) = token.split_at_mut(prefix.len());
             head.copy_from_slice(prefix);
             let (iv, digits) = digits.split_at_mut(2 * SIZE);
@@ -63,10 +63,8 @@ fn encrypt_column(column: &Column<'_>, siv: &Siv, prefix: &[u8], mut tokens: &mu
     }
 }
 
-/// Write the messages; return the rows that hold no token of this key, whose bytes are zero.
-fn decrypt_column(column: &Column<'_>, siv: &Siv, prefix: &[u8], mut messages: &mut [u8]) -> Vec<usize> {
-    let mut batch = Batch::default();
-    let (mut members, mut refused) = (Vec::new(), Vec::new());
+fn decrypt_column(column: &Column<'_>, siv: &Siv, prefix: &[u8], mut messages: TextWriter<'_>) {
+    let (mut batch, mut members) = (Batch::default(), Vec::new());
     let mut rows = column.valid_rows().peekable();
     while let Some(row) = rows.next() {
         let length = message_length(column.value(row), prefix);
@@ -82,17 +80,14 @@ fn decrypt_column(column: &Column<'_>, siv: &Siv, prefix: &[u8], mut messages: &
         }
         let authentic = siv.decrypt(&mut batch);
         for (((_, message), (row, is_hex)), is_authentic) in batch.messages().zip(members.drain(..)).zip(authentic) {
-            let target = messages.split_off_mut(..message.len()).expect("laid out so");
             if is_hex & is_authentic {
-                target.copy_from_slice(message);
+                messages.value(row, message.len()).copy_from_slice(message);
             } else {
-                target.fill(0);
-                refused.push(row);
+                messages.set_null(row);
             }
         }
         batch.clear();
     }
-    refused
 }
 
 /// How long the message of a token would be; 0 for what cannot be a token.
