@@ -19,10 +19,14 @@ from cape_airflow.keys import KeyRing
 from cape_airflow.transformations import Binding, Transformation, create
 
 NEW, OLD = {"ref": "customer-id"}, {"ref": "old-key"}
+FORMAT = {"type": "format-preserving-encryption", "key": NEW, "version": 1}
 SPECS: tuple[dict[str, Any], ...] = (
     {"type": "keyed-hash", "key": NEW},
     {"type": "keyed-hash", "key": NEW, "length": 8, "lossy": True},
     {"type": "deterministic-encryption", "key": NEW},
+    {**FORMAT, "alphabet": "alphanumeric", "keep": "- .\u00e9"},
+    FORMAT,
+    {**FORMAT, "type": "reveal", "of": "format-preserving-encryption", "width": 9},
     {"type": "reveal", "key": NEW},
     {"type": "reveal", "key": NEW, "to": "decimal128(12, 2)"},
     {"type": "character-mask", "keep_first": 1, "keep_last": 2},
@@ -233,6 +237,8 @@ def test_the_types_that_users_meet_are_taken() -> None:
     moments = {str(kind) for kind in TAKEN if pa.types.is_timestamp(kind)}
     keyed = texts | integers | decimals | dates | {"bool"}
     assert taken["keyed-hash"] == taken["deterministic-encryption"] == keyed
+    long_integers = {f"{sign}int{bits}" for sign in ("", "u") for bits in (32, 64)}
+    assert taken["format-preserving-encryption"] == texts | long_integers
     for name in ("character-mask", "reveal", "tokenizer", "reversible-tokenizer", "token-reverser"):
         assert taken[name] == texts
     assert taken["round"] == integers | floats | decimals
@@ -244,6 +250,9 @@ def test_the_types_that_users_meet_are_taken() -> None:
 
 CANARY_DATE = datetime(9876, 5, 4, 3, 21, 0, tzinfo=UTC)
 REFUSALS: tuple[tuple[dict[str, Any], pa.Array], ...] = (
+    (FORMAT, pa.array(["98765", "9876543210x", "日本"])),
+    (FORMAT, pa.array(["98765"]).dictionary_encode()),
+    ({**FORMAT, "width": 9}, pa.array([9_876_543_210, -9_876_543_210])),
     ({"type": "reveal", "key": NEW}, pa.array(["e1_98765432109876543210987654321098"])),
     ({"type": "reveal", "key": NEW}, pa.array(["9876543210"]).dictionary_encode()),
     ({"type": "token-reverser", "key": OLD}, pa.array(["9876543210"])),

@@ -17,6 +17,7 @@ from cape_airflow.transformations import (
     techniques,
 )
 
+FORMAT = {"type": "format-preserving-encryption", "key": {"ref": "k"}, "version": 1}
 CAPES_NINE = (
     "tokenizer",
     "reversible-tokenizer",
@@ -31,6 +32,7 @@ CAPES_NINE = (
 VERSION_2 = (
     "keyed-hash",
     "deterministic-encryption",
+    "format-preserving-encryption",
     "reveal",
     "round",
     "date-truncate",
@@ -111,6 +113,16 @@ def test_integers_stand_for_floats_but_booleans_for_no_number() -> None:
         ({"type": "reversible-tokenizer", "key": {"ref": "k"}, "encoding": "hex"}, "no text encoding of that name"),
         ({"type": "reveal", "key": {"ref": "k"}, "to": "float64"}, "no type that can be read back"),
         ({"type": "reveal", "key": {"ref": "k"}, "to": "decimal128(99, 2)"}, "`to`: precision should be between"),
+        (FORMAT | {"version": 0}, "`version`: Input should be greater than or equal to 1"),
+        ({"type": FORMAT["type"], "key": {"ref": "k"}}, "needs the parameter `version`"),
+        (FORMAT | {"width": 5}, "`width`: Input should be greater than or equal to 6"),
+        (FORMAT | {"alphabet": "0120"}, "an alphabet has 2 to 65,536 distinct characters, none of which is kept"),
+        (FORMAT | {"keep": "-0"}, "an alphabet has 2 to 65,536 distinct characters, none of which is kept"),
+        (FORMAT | {"keep": "\ud800"}, "`keep`: half a surrogate pair is no character"),
+        ({"type": "reveal", "key": {"ref": "k"}, "keep": "-"}, "`keep` belongs to `of: format-preserving-encryption`"),
+        ({"type": "reveal", "key": {"ref": "k"}, "of": FORMAT["type"]}, "needs the `version` that it was given"),
+        (FORMAT | {"type": "reveal", "of": FORMAT["type"], "to": "int64"}, "and no `to`"),
+        (FORMAT | {"type": "reveal", "of": FORMAT["type"], "alphabet": "00"}, "an alphabet has 2 to 65,536 distinct"),
         ({"type": "column-redact", "columns": {"a": 1}}, "`columns.0`: Input should be a valid string"),
     ],
 )
