@@ -114,11 +114,22 @@ impl Shape {
     /// Steps 6.i to 6.vii, without the exchange of the halves.
     fn round(&self, cipher: &BlockCipher, direction: Direction, round: usize, changed: &mut [u64], other: &[u64]) {
         let (here, there) = (&self.layouts[round % 2], &self.layouts[1 - round % 2]);
-        let drawn = self.draw(cipher, &self.tails[round], there, other);
-        let per_value = self.drawn.div_ceil(SIZE);
+        let mut drawn = self.mac(cipher, &self.tails[round], there, other);
+        if self.drawn > SIZE {
+            drawn = stretched(cipher, &drawn, self.drawn.div_ceil(SIZE));
+        }
+        if let (Some(base), 8) = (here.only_base(), self.drawn) {
+            // Most values: y is one word, a half is one limb.
+            for (limb, block) in changed.iter_mut().zip(&drawn) {
+                let y = base.divide(u64::from_be_bytes(*block.first_chunk().expect("a block has two words"))).1;
+                *limb = if direction == Direction::Encrypt { base.sum(*limb, y) } else { base.difference(*limb, y) };
+            }
+            return;
+        }
         let mut words = vec![0; self.drawn.div_ceil(8)];
         let mut y = vec![0; here.limbs()];
-        for (limbs, blocks) in changed.chunks_exact_mut(here.limbs()).zip(drawn.chunks_exact(per_value)) {
+        let blocks = drawn.chunks_exact(self.drawn.div_ceil(SIZE));
+        for (limbs, blocks) in changed.chunks_exact_mut(here.limbs()).zip(blocks) {
             let bytes = &blocks.as_flattened()[..self.drawn];
             for (word, bytes) in words.iter_mut().rev().zip(bytes.rchunks(8)) {
                 *word = bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte));
@@ -131,8 +142,15 @@ impl Shape {
         }
     }
 
-    /// Steps 6.i to 6.iii: for each value the blocks of S.
-    fn draw(&self, cipher: &BlockCipher, tail: &[Block], layout: &Layout, numbers: &[u64]) -> Vec<Block> {
+    /// Steps 6.i and 6.ii: for each value the block R.
+    fn mac(&self, cipher: &BlockCipher, tail: &[Block], layout: &Layout, numbers: &[u64]) -> Vec<Block> {
+        if let ([constant], Some(_)) = (tail, layout.only_base()) {
+            let constant = u128::from_be_bytes(*constant);
+            let block = |&number: &u64| (constant ^ u128::from(number)).to_be_bytes();
+            let mut states: Vec<Block> = numbers.iter().map(block).collect();
+            cipher.encrypt(&mut states);
+            return states;
+        }
         let values = numbers.chunks_exact(layout.limbs());
         let mut states = vec![[0; SIZE]; values.len()];
         let mut messages = vec![[0; SIZE]; values.len() * tail.len()];
@@ -146,17 +164,17 @@ impl Shape {
             }
             cipher.encrypt(&mut states);
         }
-        if self.drawn <= SIZE {
-            return states;
-        }
-        let per_value = self.drawn.div_ceil(SIZE) as u128;
-        let more = |state: &Block| {
-            let state = *state;
-            (0..per_value).map(move |counter| (u128::from_be_bytes(state) ^ counter).to_be_bytes())
-        };
-        let mut drawn: Vec<Block> = states.iter().flat_map(more).collect();
-        cipher.encrypt(&mut drawn);
-        drawn.iter_mut().step_by(per_value as usize).zip(states).for_each(|(first, state)| *first = state);
-        drawn
+        states
     }
+}
+
+/// Step 6.iii: each block, and what the cipher makes of it and 1, 2 and so on, `count` blocks in all.
+fn stretched(cipher: &BlockCipher, blocks: &[Block], count: usize) -> Vec<Block> {
+    let mut all = Vec::with_capacity(blocks.len() * count);
+    for block in blocks {
+        all.extend((0..count as u128).map(|counter| (u128::from_be_bytes(*block) ^ counter).to_be_bytes()));
+    }
+    cipher.encrypt(&mut all);
+    all.iter_mut().step_by(count).zip(blocks).for_each(|(first, block)| *first = *block);
+    all
 }

@@ -78,8 +78,8 @@ impl Window<'_> {
                 continue;
             }
             text.clear();
-            let numerals = &self.numerals[member.start..member.start + member.length];
-            self.script.write(self.column.value(member.row), numerals, &mut text);
+            text.extend_from_slice(self.column.value(member.row));
+            self.script.write(&self.numerals[member.start..member.start + member.length], &mut text);
             texts.value(member.row, text.len()).copy_from_slice(&text);
         }
         self.members.clear();

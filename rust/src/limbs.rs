@@ -12,14 +12,33 @@ impl Divisor {
         Self { divisor, reciprocal: u64::MAX / divisor }
     }
 
+    // Nothing below can overflow; wrapping arithmetic only spares the checks.
+
     /// Quotient and remainder.
     #[inline(always)]
     pub fn divide(&self, number: u64) -> (u64, u64) {
         // The reciprocal is low by less than divisor / 2^64, so the quotient by at most one.
-        let quotient = ((u128::from(number) * u128::from(self.reciprocal)) >> 64) as u64;
-        let rest = number - quotient * self.divisor;
-        let short = u64::from(rest >= self.divisor);
-        (quotient + short, rest - short * self.divisor)
+        let quotient = (u128::from(number).wrapping_mul(u128::from(self.reciprocal)) >> 64) as u64;
+        let rest = number.wrapping_sub(quotient.wrapping_mul(self.divisor));
+        (quotient.wrapping_add(u64::from(rest >= self.divisor)), self.reduced(rest))
+    }
+
+    /// The sum of two numbers below the divisor, modulo it.
+    #[inline(always)]
+    pub fn sum(&self, number: u64, other: u64) -> u64 {
+        self.reduced(number.wrapping_add(other))
+    }
+
+    /// The difference of two numbers below the divisor, modulo it.
+    #[inline(always)]
+    pub fn difference(&self, number: u64, other: u64) -> u64 {
+        self.reduced(number.wrapping_add(self.divisor).wrapping_sub(other))
+    }
+
+    /// A number below twice the divisor, modulo it.
+    #[inline(always)]
+    fn reduced(&self, number: u64) -> u64 {
+        number.min(number.wrapping_sub(self.divisor)) // which is huge where it went below zero: no branch
     }
 
     /// Quotient and remainder of `high * 2^64 + low`, where `high` is below the divisor.
@@ -53,6 +72,11 @@ impl Layout {
     /// Limbs of a number.
     pub fn limbs(&self) -> usize {
         self.bases.len()
+    }
+
+    /// What numbers count to, where they have one limb.
+    pub fn only_base(&self) -> Option<&Divisor> {
+        if let [base] = self.bases.as_slice() { Some(base) } else { None }
     }
 
     /// Bytes that hold every number: b of FF1's step 3.
@@ -109,10 +133,6 @@ impl Layout {
     #[inline(always)]
     pub fn to_bytes(&self, limbs: &[u64], bytes: &mut [u8]) {
         let words = bytes.as_rchunks_mut::<8>().1;
-        if let ([limb], Some(word)) = (limbs, words.last_mut()) {
-            *word = limb.to_be_bytes();
-            return;
-        }
         for (limb, base) in limbs.iter().zip(&self.bases).rev() {
             let mut carry = *limb;
             for word in words.iter_mut().rev() {
@@ -126,10 +146,6 @@ impl Layout {
     /// Read a number of big-endian words, the highest first, which are lost.
     #[inline(always)]
     pub fn reduce(&self, words: &mut [u64], limbs: &mut [u64]) {
-        if let ([base], [word], [limb]) = (self.bases.as_slice(), &*words, &mut *limbs) {
-            *limb = base.divide(*word).1;
-            return;
-        }
         for (limb, base) in limbs.iter_mut().zip(&self.bases) {
             let mut rest = 0;
             for word in words.iter_mut() {

@@ -13,6 +13,8 @@ pub struct Script {
     meanings: Vec<u32>,
     /// Bytes of the shortest and of the longest character.
     sizes: [usize; 2],
+    /// Whether characters are bytes.
+    is_ascii: bool,
 }
 
 impl Script {
@@ -30,7 +32,7 @@ impl Script {
         let sizes = || alphabet.iter().map(|character| character.len_utf8());
         let sizes = [sizes().min().unwrap_or(1), sizes().max().unwrap_or(1)];
         if is_fine {
-            Ok(Self { alphabet, meanings, sizes })
+            Ok(Self { alphabet, meanings, sizes, is_ascii: last < 0x80 })
         } else {
             Err(PyValueError::new_err("an alphabet has 2 to 65,536 distinct characters, none of which is kept"))
         }
@@ -50,25 +52,35 @@ impl Script {
     /// Append the numerals of a text; tell whether there was nothing else but what is kept.
     #[inline(always)]
     pub fn read(&self, text: &[u8], numerals: &mut Vec<u16>) -> bool {
-        let Ok(text) = str::from_utf8(text) else { return false };
-        for character in text.chars() {
-            match self.meanings.get(character as usize) {
-                Some(&KEPT) => {}
-                None | Some(&FOREIGN) => return false,
-                Some(&numeral) => numerals.push(numeral as u16),
-            }
+        if self.is_ascii {
+            return text.iter().all(|&byte| take(self.meanings[usize::from(byte)], numerals));
         }
-        true
+        let meaning = |character: char| self.meanings.get(character as usize).copied().unwrap_or(FOREIGN);
+        str::from_utf8(text).is_ok_and(|text| text.chars().all(|character| take(meaning(character), numerals)))
     }
 
-    /// Append a text with other numerals in the places of those that were read.
+    /// Replace a text by one with other numerals in the places of those that were read.
     #[inline(always)]
-    pub fn write(&self, text: &[u8], numerals: &[u16], result: &mut Vec<u8>) {
+    pub fn write(&self, numerals: &[u16], text: &mut Vec<u8>) {
         let mut numerals = numerals.iter();
-        for character in str::from_utf8(text).expect("it was read before").chars() {
-            let is_kept = self.meanings[character as usize] == KEPT;
-            let next = if is_kept { character } else { self.alphabet[usize::from(*numerals.next().expect("as many"))] };
-            result.extend_from_slice(next.encode_utf8(&mut [0; 4]).as_bytes());
+        let mut next = |character: char| match self.meanings[character as usize] {
+            KEPT => character,
+            _ => self.alphabet[usize::from(*numerals.next().expect("there are as many as were read"))],
+        };
+        if self.is_ascii {
+            text.iter_mut().for_each(|byte| *byte = next(char::from(*byte)) as u8);
+        } else {
+            let characters = str::from_utf8(text).expect("it was read before").chars();
+            *text = characters.map(next).collect::<String>().into_bytes();
         }
     }
+}
+
+/// Append a numeral; tell whether the character is one, or is kept.
+#[inline(always)]
+fn take(meaning: u32, numerals: &mut Vec<u16>) -> bool {
+    if meaning < KEPT {
+        numerals.push(meaning as u16);
+    }
+    meaning != FOREIGN
 }
