@@ -10,9 +10,9 @@ use crate::column::{Column, ColumnBuffers};
 use crate::hex;
 use crate::isa::Isa;
 use crate::output::TextOutput;
-use crate::sha256::{BLOCK, Four, Keyed, Row, State, States, Vectors, absorb_alone};
+use crate::sha256::{BLOCK, Keyed, Loops, Row, State, States, absorb_alone};
 #[cfg(target_arch = "x86_64")]
-use crate::sha256::{Eight, Pair, Sixteen};
+use crate::sha256::{Eight, Pair, Sixteen, Vectors};
 
 /// Values that are sorted by length together.
 const WINDOW: usize = 512;
@@ -69,7 +69,7 @@ fn run(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
         }
     }
     // SAFETY: this implementation needs nothing of the CPU.
-    unsafe { hash_column::<Vectors<Four>>(task, column, tokens) }
+    unsafe { hash_column::<Loops<16>>(task, column, tokens) }
 }
 
 /// Hash all values and write their tokens one after the other.

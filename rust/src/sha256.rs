@@ -5,6 +5,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod keyed;
+#[cfg(target_arch = "x86_64")]
 mod lanes;
 mod portable;
 #[cfg(target_arch = "x86_64")]
@@ -15,8 +16,9 @@ pub use avx2::Eight;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::Sixteen;
 pub use keyed::Keyed;
+#[cfg(target_arch = "x86_64")]
 pub use lanes::Vectors;
-pub use portable::Four;
+pub use portable::Loops;
 #[cfg(target_arch = "x86_64")]
 pub use sha_ni::Pair;
 

@@ -1,88 +1,110 @@
-//! Lanes in plain Rust, which the compiler turns into whatever vectors the architecture always has (SSE2, NEON).
+//! Lanes in plain Rust: loops that the compiler turns into whatever vectors the architecture always has (SSE2, NEON).
 
-use std::array::from_fn;
+use super::{BLOCK, K, Row, State, States};
 
-use super::lanes::{Lanes, compress};
-use super::{BLOCK, Row, State};
+/// One word of each message.
+type Words<const COUNT: usize> = [u32; COUNT];
 
-/// `COUNT` words.
+/// Chaining values, word by word.
 #[derive(Clone, Copy)]
-#[repr(C, align(16))]
-pub struct Words<const COUNT: usize>([u32; COUNT]);
+#[repr(align(64))]
+pub struct Loops<const COUNT: usize>([Words<COUNT>; 8]);
 
-/// Four messages.
-pub type Four = Words<4>;
-
-impl<const COUNT: usize> Words<COUNT> {
-    #[inline(always)]
-    fn map(self, function: impl Fn(u32) -> u32) -> Self {
-        Self(self.0.map(function))
-    }
-
-    #[inline(always)]
-    fn zip3(self, second: Self, third: Self, function: impl Fn(u32, u32, u32) -> u32) -> Self {
-        Self(from_fn(|lane| function(self.0[lane], second.0[lane], third.0[lane])))
-    }
-}
-
-impl<const COUNT: usize> Lanes for Words<COUNT> {
+impl<const COUNT: usize> States for Loops<COUNT> {
     const COUNT: usize = COUNT;
 
     #[inline(always)]
-    unsafe fn splat(word: u32) -> Self {
-        Self([word; COUNT])
+    unsafe fn start(state: &State) -> Self {
+        Self(state.map(|word| [word; COUNT]))
     }
 
     #[inline(always)]
-    fn with_row(self, row: &Row) -> Self {
-        Self(from_fn(|lane| row.0[lane]))
+    fn absorb(&mut self, blocks: &[&[u8; BLOCK]; 16]) {
+        let mut words = [[0; COUNT]; 16];
+        for (lane, block) in blocks[..COUNT].iter().enumerate() {
+            for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
+                word[lane] = u32::from_be_bytes(*bytes);
+            }
+        }
+        compress(&mut self.0, &mut words);
     }
 
     #[inline(always)]
-    fn write_row(self, row: &mut Row) {
-        row.0[..COUNT].copy_from_slice(&self.0);
+    fn absorb_words(&mut self, rows: &[Row; 16]) {
+        let mut words = [[0; COUNT]; 16];
+        words.iter_mut().zip(rows).for_each(|(word, row)| word.copy_from_slice(&row.0[..COUNT]));
+        compress(&mut self.0, &mut words);
     }
 
     #[inline(always)]
-    fn transposed(self, blocks: &[&[u8; BLOCK]; 16]) -> [Self; 16] {
-        from_fn(|word| Self(from_fn(|lane| u32::from_be_bytes(blocks[lane].as_chunks().0[word]))))
+    fn rows(&self) -> [Row; 8] {
+        let mut rows = [Row::default(); 8];
+        rows.iter_mut().zip(&self.0).for_each(|(row, word)| row.0[..COUNT].copy_from_slice(word));
+        rows
     }
+}
 
-    #[inline(always)]
-    fn add(self, other: Self) -> Self {
-        Self(from_fn(|lane| self.0[lane].wrapping_add(other.0[lane])))
+/// Section 6.2.2, in every lane.
+fn compress<const COUNT: usize>(state: &mut [Words<COUNT>; 8], w: &mut [Words<COUNT>; 16]) {
+    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
+    for (part, constants) in K.as_chunks::<16>().0.iter().enumerate() {
+        if part > 0 {
+            schedule(w);
+        }
+        // Written out, so that no word changes its place.
+        macro_rules! round {
+            ($a:ident $b:ident $c:ident $d:ident $e:ident $f:ident $g:ident $h:ident $i:literal) => {
+                for lane in 0..COUNT {
+                    let (x, y) = ($e[lane], $a[lane]);
+                    let sum = x.rotate_right(6) ^ x.rotate_right(11) ^ x.rotate_right(25);
+                    let choice = $g[lane] ^ (x & ($f[lane] ^ $g[lane]));
+                    let first = $h[lane].wrapping_add(w[$i][lane]).wrapping_add(constants[$i]);
+                    let first = first.wrapping_add(sum).wrapping_add(choice);
+                    let sum = y.rotate_right(2) ^ y.rotate_right(13) ^ y.rotate_right(22);
+                    let majority = (y & $b[lane]) | ($c[lane] & (y | $b[lane]));
+                    $d[lane] = $d[lane].wrapping_add(first);
+                    $h[lane] = first.wrapping_add(sum).wrapping_add(majority);
+                }
+            };
+        }
+        round!(a b c d e f g h 0);
+        round!(h a b c d e f g 1);
+        round!(g h a b c d e f 2);
+        round!(f g h a b c d e 3);
+        round!(e f g h a b c d 4);
+        round!(d e f g h a b c 5);
+        round!(c d e f g h a b 6);
+        round!(b c d e f g h a 7);
+        round!(a b c d e f g h 8);
+        round!(h a b c d e f g 9);
+        round!(g h a b c d e f 10);
+        round!(f g h a b c d e 11);
+        round!(e f g h a b c d 12);
+        round!(d e f g h a b c 13);
+        round!(c d e f g h a b 14);
+        round!(b c d e f g h a 15);
     }
-
-    #[inline(always)]
-    fn rotate<const RIGHT: i32, const LEFT: i32>(self) -> Self {
-        self.map(|word| word >> RIGHT | word << LEFT)
+    for (words, new) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
+        words.iter_mut().zip(new).for_each(|(word, new)| *word = word.wrapping_add(new));
     }
+}
 
-    #[inline(always)]
-    fn shift<const RIGHT: i32>(self) -> Self {
-        self.map(|word| word >> RIGHT)
-    }
-
-    #[inline(always)]
-    fn xor3(self, second: Self, third: Self) -> Self {
-        self.zip3(second, third, |a, b, c| a ^ b ^ c)
-    }
-
-    #[inline(always)]
-    fn choose(self, first: Self, second: Self) -> Self {
-        self.zip3(first, second, |a, b, c| c ^ (a & (b ^ c)))
-    }
-
-    #[inline(always)]
-    fn majority(self, second: Self, third: Self) -> Self {
-        self.zip3(second, third, |a, b, c| (a & b) | (c & (a | b)))
+/// The next sixteen words of the message schedule.
+fn schedule<const COUNT: usize>(w: &mut [Words<COUNT>; 16]) {
+    for i in 0..16 {
+        let (near, middle, far) = (w[(i + 1) % 16], w[(i + 9) % 16], w[(i + 14) % 16]);
+        for lane in 0..COUNT {
+            let (x, y) = (near[lane], far[lane]);
+            let near = x.rotate_right(7) ^ x.rotate_right(18) ^ (x >> 3);
+            let far = y.rotate_right(17) ^ y.rotate_right(19) ^ (y >> 10);
+            w[i][lane] = w[i][lane].wrapping_add(near).wrapping_add(middle[lane]).wrapping_add(far);
+        }
     }
 }
 
 /// Take one block on its own.
 pub fn absorb_alone(state: &mut State, block: &[u8; BLOCK]) {
-    let words = Words([0]).transposed(&[block; 16]);
-    let mut single = state.map(|word| Words([word]));
-    compress(&mut single, words);
-    *state = single.map(|word| word.0[0]);
+    let mut alone = Loops(state.map(|word| [word]));
+    alone.absorb(&[block; 16]);
+    *state = alone.0.map(|[word]| word);
 }
