@@ -12,7 +12,7 @@ use crate::isa::Isa;
 use crate::output::TextOutput;
 use crate::sha256::{BLOCK, Keyed, Loops, Row, State, States, absorb_alone};
 #[cfg(target_arch = "x86_64")]
-use crate::sha256::{Eight, Pair, Sixteen, Vectors};
+use crate::sha256::{Pair, Sixteen};
 
 /// Values that are sorted by length together.
 const WINDOW: usize = 512;
@@ -49,12 +49,12 @@ fn run(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
         #[target_feature(enable = "avx512f,avx512bw")]
         fn avx512(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
             // SAFETY: this function has the features.
-            unsafe { hash_column::<Vectors<Sixteen>>(task, column, tokens) }
+            unsafe { hash_column::<Sixteen>(task, column, tokens) }
         }
         #[target_feature(enable = "avx2")]
         fn avx2(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
             // SAFETY: this function has the feature.
-            unsafe { hash_column::<Vectors<Eight>>(task, column, tokens) }
+            unsafe { hash_column::<Loops<16, true>>(task, column, tokens) }
         }
         #[target_feature(enable = "sha,ssse3,sse4.1")]
         fn sha(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
@@ -69,7 +69,7 @@ fn run(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
         }
     }
     // SAFETY: this implementation needs nothing of the CPU.
-    unsafe { hash_column::<Loops<16>>(task, column, tokens) }
+    unsafe { hash_column::<Loops<16, false>>(task, column, tokens) }
 }
 
 /// Hash all values and write their tokens one after the other.

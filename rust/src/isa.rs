@@ -10,9 +10,9 @@ pub enum Isa {
     Avx512,
     /// The SHA instructions, two values at a time.
     Sha,
-    /// 8 values in registers of 256 bits.
+    /// 16 values in pairs of registers of 256 bits.
     Avx2,
-    /// 4 values in what every CPU of the architecture has.
+    /// 16 values in what every CPU of the architecture has.
     Portable,
 }
 

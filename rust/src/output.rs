@@ -58,7 +58,7 @@ impl TextOutput {
         let total = py.detach(|| column.valid_rows().try_fold(0usize, |sum, row| sum.checked_add(length_of(row))));
         let limit = if column.is_large { i64::MAX as usize } else { i32::MAX as usize };
         let total = total.filter(|&total| total <= limit).ok_or_else(|| {
-            PyOverflowError::new_err("the result has more than 2 GiB of text; use smaller batches or large_string")
+            PyOverflowError::new_err("together they give more than 2 GiB of text; use smaller batches, or large_string")
         })?;
         let mut output = Self {
             validity: Allocation::new(py, column.length.div_ceil(8))?,

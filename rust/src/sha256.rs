@@ -1,24 +1,16 @@
 //! SHA-256 (FIPS 180-4) of several messages side by side.
 
 #[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod keyed;
-#[cfg(target_arch = "x86_64")]
-mod lanes;
-mod portable;
+mod loops;
 #[cfg(target_arch = "x86_64")]
 mod sha_ni;
 
 #[cfg(target_arch = "x86_64")]
-pub use avx2::Eight;
-#[cfg(target_arch = "x86_64")]
 pub use avx512::Sixteen;
 pub use keyed::Keyed;
-#[cfg(target_arch = "x86_64")]
-pub use lanes::Vectors;
-pub use portable::Loops;
+pub use loops::Loops;
 #[cfg(target_arch = "x86_64")]
 pub use sha_ni::Pair;
 
@@ -74,5 +66,5 @@ pub trait States: Copy {
 
 /// Take one block on its own, on any CPU.
 pub fn absorb_alone(state: &mut State, block: &[u8; BLOCK]) {
-    portable::absorb_alone(state, block);
+    loops::absorb_alone(state, block);
 }

@@ -1,16 +1,29 @@
-//! Lanes in plain Rust: loops that the compiler turns into whatever vectors the architecture always has (SSE2, NEON).
+//! Sixteen messages in plain Rust: loops that the compiler turns into the vectors of AVX2, or into those that the
+//! architecture always has (SSE2, NEON).
 
 use super::{BLOCK, K, Row, State, States};
 
 /// One word of each message.
 type Words<const COUNT: usize> = [u32; COUNT];
 
-/// Chaining values, word by word.
+/// Chaining values, word by word; whether for AVX2.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
-pub struct Loops<const COUNT: usize>([Words<COUNT>; 8]);
+pub struct Loops<const COUNT: usize, const AVX2: bool>([Words<COUNT>; 8]);
 
-impl<const COUNT: usize> States for Loops<COUNT> {
+impl<const COUNT: usize, const AVX2: bool> Loops<COUNT, AVX2> {
+    #[inline(always)]
+    fn take(&mut self, words: &mut [Words<COUNT>; 16]) {
+        #[cfg(target_arch = "x86_64")]
+        if AVX2 {
+            // SAFETY: such a value exists, so the CPU has AVX2.
+            return unsafe { compress_avx2(&mut self.0, words) };
+        }
+        compress_portable(&mut self.0, words);
+    }
+}
+
+impl<const COUNT: usize, const AVX2: bool> States for Loops<COUNT, AVX2> {
     const COUNT: usize = COUNT;
 
     #[inline(always)]
@@ -26,14 +39,14 @@ impl<const COUNT: usize> States for Loops<COUNT> {
                 word[lane] = u32::from_be_bytes(*bytes);
             }
         }
-        compress(&mut self.0, &mut words);
+        self.take(&mut words);
     }
 
     #[inline(always)]
     fn absorb_words(&mut self, rows: &[Row; 16]) {
         let mut words = [[0; COUNT]; 16];
         words.iter_mut().zip(rows).for_each(|(word, row)| word.copy_from_slice(&row.0[..COUNT]));
-        compress(&mut self.0, &mut words);
+        self.take(&mut words);
     }
 
     #[inline(always)]
@@ -44,7 +57,22 @@ impl<const COUNT: usize> States for Loops<COUNT> {
     }
 }
 
+// Functions of their own: the compiler makes less of the loops inside larger ones.
+
+#[inline(never)]
+fn compress_portable<const COUNT: usize>(state: &mut [Words<COUNT>; 8], w: &mut [Words<COUNT>; 16]) {
+    compress(state, w);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+#[target_feature(enable = "avx2")]
+fn compress_avx2<const COUNT: usize>(state: &mut [Words<COUNT>; 8], w: &mut [Words<COUNT>; 16]) {
+    compress(state, w);
+}
+
 /// Section 6.2.2, in every lane.
+#[inline(always)]
 fn compress<const COUNT: usize>(state: &mut [Words<COUNT>; 8], w: &mut [Words<COUNT>; 16]) {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
     for (part, constants) in K.as_chunks::<16>().0.iter().enumerate() {
@@ -90,6 +118,7 @@ fn compress<const COUNT: usize>(state: &mut [Words<COUNT>; 8], w: &mut [Words<CO
 }
 
 /// The next sixteen words of the message schedule.
+#[inline(always)]
 fn schedule<const COUNT: usize>(w: &mut [Words<COUNT>; 16]) {
     for i in 0..16 {
         let (near, middle, far) = (w[(i + 1) % 16], w[(i + 9) % 16], w[(i + 14) % 16]);
@@ -104,7 +133,7 @@ fn schedule<const COUNT: usize>(w: &mut [Words<COUNT>; 16]) {
 
 /// Take one block on its own.
 pub fn absorb_alone(state: &mut State, block: &[u8; BLOCK]) {
-    let mut alone = Loops(state.map(|word| [word]));
+    let mut alone = Loops::<1, false>(state.map(|word| [word]));
     alone.absorb(&[block; 16]);
     *state = alone.0.map(|[word]| word);
 }
