@@ -1,6 +1,6 @@
 """Which implementation of the kernels runs, and on which instruction set: the best there is, unless told otherwise.
 
-``CAPE_KERNELS``: ``python`` or ``native``. ``CAPE_NATIVE_ISA``: one of those that the machine has: ``avx512``, ``sha``, ``avx2``, ``portable``.
+``CAPE_KERNELS`` is ``python`` or ``native``; ``CAPE_NATIVE_ISA`` is ``avx512``, ``sha``, ``avx2`` or ``portable``.
 """
 
 from __future__ import annotations
