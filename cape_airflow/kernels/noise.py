@@ -53,13 +53,14 @@ class Draws(ABC):
 
     def unit_interval(self, each: int) -> Floats:
         """Return one or two uniform numbers of 53 bits in [0, 1) for every value: shape (each, values)."""
-        numbers = (np.ascontiguousarray(self.words(each).T) >> np.uint64(11)).astype(np.float64)
+        numbers: Floats = (np.ascontiguousarray(self.words(each).T) >> np.uint64(11)).astype(np.float64)
         numbers *= 2.0**-53
         return numbers
 
     def uniform(self, low: float, high: float) -> Floats:
         """Return uniform numbers in [low, high]."""
-        return low + (high - low) * self.unit_interval(1)[0]
+        numbers: Floats = low + (high - low) * self.unit_interval(1)[0]
+        return numbers
 
     def gaussian(self) -> Floats:
         """Return standard normal numbers (Box and Muller, 1958)."""
@@ -67,7 +68,8 @@ class Draws(ABC):
         np.log1p(np.negative(radius, out=radius), out=radius)  # in place: new memory takes longer than the logarithm
         np.sqrt(np.multiply(radius, -2.0, out=radius), out=radius)
         np.cos(np.multiply(angle, 2.0 * np.pi, out=angle), out=angle)
-        return np.multiply(radius, angle, out=radius)
+        normal: Floats = np.multiply(radius, angle, out=radius)
+        return normal
 
     def laplace(self) -> Floats:
         """Return Laplace numbers of scale 1 (by the inverse of the distribution function)."""
