@@ -6,7 +6,10 @@ booleans ``true`` and ``false``, decimals in plain notation without trailing zer
 
 from __future__ import annotations
 
+import codecs
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cape_airflow.kernels.refusal import refusing
 
@@ -70,7 +73,7 @@ def canonical_text(array: pa.Array) -> pa.Array:
     if is_text(array.type):
         return checked_text(array)
     if pa.types.is_decimal(array.type):
-        return pa.array([None if value is None else _plain(f"{value:f}") for value in array.to_pylist()], pa.string())
+        return _plain_decimals(array)
     if pa.types.is_date64(array.type):
         return array.cast(pa.date32(), safe=False).cast(pa.string())
     return array.cast(pa.string())
@@ -84,6 +87,8 @@ def encode(array: pa.Array, encoding: str) -> pa.Array:
     """
 
     def encoded(part: pa.Array) -> pa.Array:
+        if _is_utf_8(encoding):
+            return part.cast(bytes_type(part.type))
         values = [None if text is None else text.encode(encoding) for text in part.to_pylist()]
         return pa.array(values, bytes_type(part.type))
 
@@ -98,15 +103,33 @@ def decode(array: pa.Array, encoding: str) -> pa.Array:
     """
 
     def decoded(part: pa.Array) -> pa.Array:
+        if _is_utf_8(encoding):
+            return part.cast(text_type(part.type))
         texts = [None if value is None else value.decode(encoding) for value in part.to_pylist()]
         return pa.array(texts, text_type(part.type))
 
     return refusing(decoded, array, f"not text in {encoding}; give the `encoding` that they were made with")
 
 
+def _is_utf_8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
+
+
 def _validated(array: pa.Array) -> pa.Array:
     array.validate(full=True)
     return array
+
+
+def _plain_decimals(array: pa.Array) -> pa.Array:
+    """Return decimals without exponent and trailing zeros; Arrow writes those with exponents that Python does."""
+    text = array.cast(pa.string())
+    if array.type.scale > 0:
+        text = pc.ascii_rtrim(pc.ascii_rtrim(text, "0"), ".")
+    has_exponent = pc.match_substring(text, "E")
+    if pc.any(has_exponent).as_py():
+        plain = [_plain(f"{value:f}") for value in array.filter(has_exponent).to_pylist()]
+        text = pc.replace_with_mask(text, has_exponent, pa.array(plain, pa.string()))
+    return text
 
 
 def _plain(number: str) -> str:
