@@ -222,9 +222,12 @@ impl<'a> Group<'a> {
         let Task { prefix, digits, .. } = self.task;
         let length = prefix.len() + digits;
         let token = &mut tokens[message.place * length..][..length];
-        let text: [[u8; 8]; 8] = std::array::from_fn(|word| hex::digits(digests[word].0[lane]));
+        let mut digest = [0; 32];
+        for (bytes, words) in digest.as_chunks_mut().0.iter_mut().zip(digests) {
+            *bytes = words.0[lane].to_be_bytes();
+        }
         copy(prefix, token);
-        copy(&text.as_flattened()[..*digits], &mut token[prefix.len()..]);
+        copy(&hex::digits(&digest).as_flattened()[..*digits], &mut token[prefix.len()..]);
     }
 }
 
@@ -250,7 +253,7 @@ fn copy_start(target: &mut [u8; BLOCK], source: &[u8], length: usize) {
     if let Some(whole) = source.first_chunk::<BLOCK>() {
         // A copy of fixed length and a mask are faster than a copy of any length.
         for (index, byte) in target.iter_mut().enumerate() {
-            *byte = if index < length { whole[index] } else { 0 };
+            *byte = if (index as u8) < length as u8 { whole[index] } else { 0 };
         }
     } else {
         target[..length].copy_from_slice(&source[..length]);

@@ -1,16 +1,15 @@
 //! Hexadecimal text, without a table and without a branch on the digits.
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-
-/// The eight lower-case hex digits of a word.
+/// Two lower-case digits for every byte; of all bytes at once, as the compiler makes vectors of it.
 #[inline(always)]
-pub fn digits(word: u32) -> [u8; 8] {
-    let mut nibbles = u64::from(word);
-    nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
-    nibbles = (nibbles | nibbles << 8) & 0x00ff_00ff_00ff_00ff;
-    nibbles = (nibbles | nibbles << 4) & 0x0f0f_0f0f_0f0f_0f0f;
-    let letters = (nibbles + 6 * ONES) >> 4 & ONES; // 1 for ten and more
-    (nibbles + 0x30 * ONES + (letters << 5) + (letters << 3) - letters).to_be_bytes() // b'a' - 10 - b'0' is 39
+pub fn digits<const COUNT: usize>(bytes: &[u8; COUNT]) -> [[u8; 2]; COUNT] {
+    let mut text = [[0; 2]; COUNT];
+    for (pair, &byte) in text.iter_mut().zip(bytes) {
+        let nibbles = (u16::from(byte) >> 4 | u16::from(byte) << 8) & 0x0f0f;
+        let letters = (nibbles + 0x0606) >> 4 & 0x0101; // 1 for ten and more
+        *pair = (nibbles + 0x3030 + letters * 39).to_le_bytes(); // b'a' - 10 is b'0' + 39
+    }
+    text
 }
 
 /// Write two lower-case digits for every byte.
@@ -18,13 +17,13 @@ pub fn digits(word: u32) -> [u8; 8] {
 pub fn encode(bytes: &[u8], text: &mut [u8]) {
     let (blocks, rest) = bytes.as_chunks::<16>();
     let (pairs, end) = text.as_chunks_mut::<32>();
-    for (block, text) in blocks.iter().zip(pairs.iter_mut()) {
-        *text = digits_of(block);
+    for (block, text) in blocks.iter().zip(pairs) {
+        text.copy_from_slice(digits(block).as_flattened());
     }
     if !rest.is_empty() {
         let mut block = [0; 16];
         block[..rest.len()].copy_from_slice(rest);
-        end.copy_from_slice(&digits_of(&block)[..2 * rest.len()]);
+        end.copy_from_slice(&digits(&block).as_flattened()[..2 * rest.len()]);
     }
 }
 
@@ -48,13 +47,4 @@ fn value(character: u8) -> u8 {
     let is_digit = u8::from(digit < 10).wrapping_neg();
     let is_letter = u8::from(letter < 6).wrapping_neg();
     digit & is_digit | letter.wrapping_add(10) & is_letter | !(is_digit | is_letter)
-}
-
-#[inline(always)]
-fn digits_of(block: &[u8; 16]) -> [u8; 32] {
-    let mut text = [0; 32];
-    for (word, text) in block.as_chunks::<4>().0.iter().zip(text.as_chunks_mut::<8>().0) {
-        *text = digits(u32::from_be_bytes(*word));
-    }
-    text
 }
