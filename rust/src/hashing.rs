@@ -99,9 +99,9 @@ unsafe fn hash_window<S: States>(group: &mut Group<'_>, window: &mut Vec<Message
     }
     for messages in window.chunks(S::COUNT) {
         // SAFETY: the caller's promise.
-        let digests = unsafe { group.digests::<S>(messages) };
-        for (lane, message) in messages.iter().enumerate() {
-            group.write(&digests, lane, message, tokens);
+        let digests = by_lane(&unsafe { group.digests::<S>(messages) }, S::COUNT);
+        for (digest, message) in digests.iter().zip(messages) {
+            group.write(digest, message, tokens);
         }
     }
     window.clear();
@@ -218,17 +218,25 @@ impl<'a> Group<'a> {
     }
 
     #[inline(always)]
-    fn write(&self, digests: &[Row; 8], lane: usize, message: &Message, tokens: &mut [u8]) {
+    fn write(&self, digest: &[u8; 32], message: &Message, tokens: &mut [u8]) {
         let Task { prefix, digits, .. } = self.task;
         let length = prefix.len() + digits;
         let token = &mut tokens[message.place * length..][..length];
-        let mut digest = [0; 32];
-        for (bytes, words) in digest.as_chunks_mut().0.iter_mut().zip(digests) {
-            *bytes = words.0[lane].to_be_bytes();
-        }
         copy(prefix, token);
-        copy(&hex::digits(&digest).as_flattened()[..*digits], &mut token[prefix.len()..]);
+        copy(&hex::digits(digest).as_flattened()[..*digits], &mut token[prefix.len()..]);
     }
+}
+
+/// The digests as bytes.
+#[inline(always)]
+fn by_lane(digests: &[Row; 8], count: usize) -> [[u8; 32]; 16] {
+    let mut bytes = [[0; 32]; 16];
+    for (word, row) in digests.iter().enumerate() {
+        for (digest, word_of_lane) in bytes.iter_mut().zip(&row.0[..count]) {
+            digest.as_chunks_mut().0[word] = word_of_lane.to_be_bytes();
+        }
+    }
+    bytes
 }
 
 /// Copy all bytes to the start of `to`; the usual lengths without a call.
