@@ -5,12 +5,12 @@ READY := .venv/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test quick integration lint format docs clean
+.PHONY: help demo test quick integration lint format docs wheel clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' Makefile
 
-$(READY): pyproject.toml uv.lock scripts/prepare.py
+$(READY): pyproject.toml uv.lock scripts/prepare.py setup.py $(shell find rust -name '*.rs' -o -name 'Cargo.*')
 	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is needed and was not found; try: make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "preparing .venv (the first time downloads about 300 MB)"
 	@$(PYTHON) scripts/prepare.py
@@ -43,5 +43,8 @@ docs: $(READY)  ## write the generated pages of docs/ anew
 	mv docs/.transformations.md docs/transformations.md
 	$(BIN)/python tests/test_errors_page.py
 
+wheel: $(READY)  ## build a wheel with the native kernels into dist/ (needs Rust)
+	$(BIN)/python scripts/wheel.py
+
 clean:  ## remove what make made
-	rm -rf .venv .uv .demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .uv .demo build dist rust/target cape_airflow/kernels/_native.*so *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -36,6 +36,21 @@ def to_numpy(array: pa.Array) -> Numbers:
     return words.view(_numpy_type(array.type))
 
 
+def words_of(array: pa.Array) -> npt.NDArray[np.uint64]:
+    """Return the 64-bit words of each value, shape (values, 1, 2 or 4); of no meaning where null.
+
+    Integers of every type and floats of every type that are equal have equal words, -0.0 those of 0.0; dates and
+    timestamps those of their ticks; decimals of 128 and 256 bits those of all their digits as one integer.
+    """
+    if pa.types.is_decimal(array.type):
+        count = array.type.bit_width // 64
+        everything = np.frombuffer(array.buffers()[1], "<u8").reshape(-1, count)
+        return everything[array.offset : array.offset + len(array)].astype(np.uint64, copy=False)
+    values = to_numpy(array)
+    wide = values.astype(np.float64) + 0.0 if values.dtype.kind == "f" else values.astype(np.int64)
+    return wide.view(np.uint64).reshape(-1, 1)
+
+
 def from_numpy(values: Numbers, like: pa.Array, column_type: pa.DataType) -> pa.Array:
     """Return `values` as an Arrow array of `column_type`, null where `like` is null."""
     word = _WORDS[column_type.bit_width]
@@ -55,7 +70,7 @@ def round_half_even(array: pa.Array, digits: int) -> pa.Array:
     why = f"out of the range of {array.type} once rounded; choose a `precision` nearer to zero, or a wider type"
     if not pa.types.is_floating(array.type):
         # Arrow turns a decimal that outgrows its type into zero if another value follows; one more digit makes room.
-        roomy = pa.decimal256(array.type.precision + 1, array.type.scale) if is_decimal(array.type) else array.type
+        roomy = _one_digit_wider(array.type) if is_decimal(array.type) else array.type
         return refusing(lambda part: pc.round(part.cast(roomy), digits, "half_to_even").cast(array.type), array, why)
     values = to_numpy(array)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -65,6 +80,11 @@ def round_half_even(array: pa.Array, digits: int) -> pa.Array:
         refuse_where(lost, array, why)
     # A float too large to be scaled up has no decimal places to lose.
     return from_numpy(np.where(lost, values, rounded), array, array.type)
+
+
+def _one_digit_wider(decimal: pa.DataType) -> pa.DataType:
+    kind = pa.decimal128 if decimal.precision < _DIGITS_OF_128_BITS else pa.decimal256
+    return kind(decimal.precision + 1, decimal.scale)
 
 
 def can_round(column_type: pa.DataType, digits: int) -> bool:
@@ -102,6 +122,11 @@ def add_clipped(values: Numbers, noise: npt.NDArray[np.int64], kind: npt.DTypeLi
         The sums, as `kind`, and where they were stopped.
     """
     limits = np.iinfo(kind)
+    if not len(values):
+        return values.astype(kind), np.zeros(0, bool)
+    least, most = int(values.min()) + int(noise.min()), int(values.max()) + int(noise.max())
+    if limits.min <= least and most <= min(limits.max, np.iinfo(np.int64).max):
+        return (values.astype(np.int64) + noise).astype(kind), np.zeros(len(values), bool)
     # Modulo 2^64 the distance to either end of the range is exact, whatever the type.
     wide = values.astype(np.uint64)
     up, down = _modulo(limits.max) - wide, wide - _modulo(limits.min)
@@ -118,8 +143,10 @@ def add_clipped_decimals(array: pa.Array, noise: npt.NDArray[np.int64]) -> pa.Ar
         noise: one number of last places per value.
     """
     precision, scale = array.type.precision, array.type.scale
-    wide = pa.decimal256(max(precision, 19) + 1, scale)
-    steps = pa.array(noise).cast(pa.decimal256(19, 0)).view(pa.decimal256(19, scale)).cast(wide)
+    digits = max(precision, 19) + 1
+    kind = pa.decimal128 if digits <= _DIGITS_OF_128_BITS else pa.decimal256
+    wide = kind(digits, scale)
+    steps = pa.array(noise).cast(kind(19, 0)).view(kind(19, scale)).cast(wide)
     end = Decimal(10**precision - 1).scaleb(-scale, _EXACT)
     total = pc.add(array.cast(wide), steps)
     for limit, function in ((end, pc.min_element_wise), (end.copy_negate(), pc.max_element_wise)):
@@ -148,6 +175,7 @@ def refuse_where(outside: Numbers, array: pa.Array, why: str) -> None:
 
 
 _EXACT = Context(prec=100)
+_DIGITS_OF_128_BITS = 38
 
 
 def _modulo(number: int) -> np.uint64:

@@ -6,7 +6,10 @@ booleans ``true`` and ``false``, decimals in plain notation without trailing zer
 
 from __future__ import annotations
 
+import codecs
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cape_airflow.kernels.refusal import refusing
 
@@ -15,6 +18,11 @@ def is_text(column_type: pa.DataType) -> bool:
     """Whether the type is string, large_string or string_view."""
     types = pa.types
     return bool(types.is_string(column_type) or types.is_large_string(column_type) or types.is_string_view(column_type))
+
+
+def is_large(column_type: pa.DataType) -> bool:
+    """Whether the type is large_string or large_binary, whose offsets have 64 bits."""
+    return bool(pa.types.is_large_string(column_type) or pa.types.is_large_binary(column_type))
 
 
 def has_canonical_text(column_type: pa.DataType) -> bool:
@@ -31,7 +39,7 @@ def has_canonical_text(column_type: pa.DataType) -> bool:
 
 def text_type(column_type: pa.DataType) -> pa.DataType:
     """Return the text type that comes out for a column: large types give large_string, all others string."""
-    return pa.large_string() if _is_large(column_type) else pa.string()
+    return pa.large_string() if is_large(column_type) else pa.string()
 
 
 def without_views(column_type: pa.DataType) -> pa.DataType:
@@ -43,7 +51,7 @@ def without_views(column_type: pa.DataType) -> pa.DataType:
 
 def bytes_type(column_type: pa.DataType) -> pa.DataType:
     """Return the type that holds the bytes of a text column: large_binary for large types, else binary."""
-    return pa.large_binary() if _is_large(column_type) else pa.binary()
+    return pa.large_binary() if is_large(column_type) else pa.binary()
 
 
 def checked_text(array: pa.Array) -> pa.Array:
@@ -65,7 +73,7 @@ def canonical_text(array: pa.Array) -> pa.Array:
     if is_text(array.type):
         return checked_text(array)
     if pa.types.is_decimal(array.type):
-        return pa.array([None if value is None else _plain(f"{value:f}") for value in array.to_pylist()], pa.string())
+        return _plain_decimals(array)
     if pa.types.is_date64(array.type):
         return array.cast(pa.date32(), safe=False).cast(pa.string())
     return array.cast(pa.string())
@@ -79,6 +87,8 @@ def encode(array: pa.Array, encoding: str) -> pa.Array:
     """
 
     def encoded(part: pa.Array) -> pa.Array:
+        if _is_utf_8(encoding):
+            return part.cast(bytes_type(part.type))
         values = [None if text is None else text.encode(encoding) for text in part.to_pylist()]
         return pa.array(values, bytes_type(part.type))
 
@@ -93,19 +103,33 @@ def decode(array: pa.Array, encoding: str) -> pa.Array:
     """
 
     def decoded(part: pa.Array) -> pa.Array:
+        if _is_utf_8(encoding):
+            return part.cast(text_type(part.type))
         texts = [None if value is None else value.decode(encoding) for value in part.to_pylist()]
         return pa.array(texts, text_type(part.type))
 
     return refusing(decoded, array, f"not text in {encoding}; give the `encoding` that they were made with")
 
 
-def _is_large(column_type: pa.DataType) -> bool:
-    return bool(pa.types.is_large_string(column_type) or pa.types.is_large_binary(column_type))
+def _is_utf_8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
 
 
 def _validated(array: pa.Array) -> pa.Array:
     array.validate(full=True)
     return array
+
+
+def _plain_decimals(array: pa.Array) -> pa.Array:
+    """Return decimals without exponent and trailing zeros; Arrow writes those with exponents that Python does."""
+    text = array.cast(pa.string())
+    if array.type.scale > 0:
+        text = pc.ascii_rtrim(pc.ascii_rtrim(text, "0"), ".")
+    has_exponent = pc.match_substring(text, "E")
+    if pc.any(has_exponent).as_py():
+        plain = [_plain(f"{value:f}") for value in array.filter(has_exponent).to_pylist()]
+        text = pc.replace_with_mask(text, has_exponent, pa.array(plain, pa.string()))
+    return text
 
 
 def _plain(number: str) -> str:

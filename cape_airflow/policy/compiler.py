@@ -193,5 +193,5 @@ class _Compiler:
             reason=self._reasons.get(field.name, ""),
             rules=tuple(self._rules[field.name]),
             reversible=transformed and all(technique.reversible for technique in techniques),
-            linkable=not dropped and all(technique.linkable for technique in techniques),
+            linkable=not dropped and all(technique.is_linkable for technique in techniques),
         )

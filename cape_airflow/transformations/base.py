@@ -90,6 +90,11 @@ class Technique(BaseModel):
     """Equal inputs give equal outputs (deterministic), so that rows can be joined or counted by them."""
     example: ClassVar[Example]
 
+    @property
+    def is_linkable(self) -> bool:
+        """Whether equal inputs give equal outputs with these parameters; `linkable` says it of the technique."""
+        return self.linkable
+
     def key_references(self) -> Iterator[KeyReference]:
         """Yield the keys that this technique needs."""
         for name in type(self).model_fields:

@@ -1,8 +1,9 @@
-"""Noise of version 2: unkeyed, from the operating system's randomness; the type stays."""
+"""Noise of version 2, from the operating system's randomness or keyed by the value; the type stays."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -20,8 +21,10 @@ from cape_airflow.kernels.numbers import (
     from_numpy,
     is_decimal,
     to_numpy,
+    words_of,
 )
-from cape_airflow.transformations.base import Binding, Example, Kernel
+from cape_airflow.transformations.base import Binding, Example, Kernel, KeyReference
+from cape_airflow.transformations.keyed import subkey
 from cape_airflow.transformations.parameters import Finite
 from cape_airflow.transformations.randomized import Randomized
 
@@ -35,8 +38,15 @@ class AddNoise(Randomized):
     last place, dates and timestamps in whole `unit`s, uniform with both ends included. A sum beyond the range of the
     type stops at its end. NaN and infinity stay.
 
+    Noise is drawn anew for every row and run. With `consistent: true` it is drawn for every value instead, by a keyed
+    pseudorandom function (AES): equal values of a type get equal noise in all columns and data sets with the same key
+    and domain, so that repeated runs cannot be averaged, and tables still agree. All types of integers count as one
+    type, and so do all types of floats. Between unlike processors, the last bits of gaussian and laplace noise may
+    differ in floats. When the key is rotated, the noise changes. It cannot depend on another column, as on the person.
+
     Not given: differential privacy. The noise is not calibrated and no budget is kept; outliers stay outliers, and
-    averages over many rows or repeated runs uncover what one row hides. The time of day stays where `unit` is day.
+    averages over many rows or repeated runs uncover what one row hides. Consistent noise shows which values are equal,
+    and who learns one true value knows it in all rows. The time of day stays where `unit` is day.
 
     Args:
         distribution: uniform, gaussian or laplace.
@@ -44,6 +54,8 @@ class AddNoise(Randomized):
         max: upper end of uniform noise.
         scale: standard deviation of gaussian noise; scale parameter b of laplace noise.
         unit: for dates and timestamps: week, day, hour, minute or second.
+        consistent: whether equal values get equal noise; needs a `key`.
+        key: for consistent noise, at least 32 bytes; the primary version is used.
         seed: only for tests: whoever knows it can take the noise away.
     """
 
@@ -55,6 +67,16 @@ class AddNoise(Randomized):
     max: Finite | None = None
     scale: Annotated[Finite, Field(gt=0)] | None = None
     unit: Literal["week", "day", "hour", "minute", "second"] | None = None
+    consistent: bool = False
+    key: KeyReference | None = None
+
+    @model_validator(mode="after")
+    def _consistent_noise_is_keyed(self) -> Self:
+        if self.consistent != (self.key is not None):
+            raise ValueError("`consistent: true` and a `key` go together")
+        if self.consistent and self.seed is not None:
+            raise ValueError("consistent noise takes its randomness from the key, not from a `seed`")
+        return self
 
     @model_validator(mode="after")
     def _parameters_of_the_distribution(self) -> Self:
@@ -67,6 +89,17 @@ class AddNoise(Randomized):
         elif not 0 < (self.max or 0) - (self.min or 0) < math.inf:
             raise ValueError("`min` is less than `max`")
         return self
+
+    @property
+    def is_linkable(self) -> bool:
+        """Whether equal values stay equal."""
+        return self.consistent
+
+    def notes(self) -> Iterator[str]:
+        """Say what this noise is not, and what consistent noise shows."""
+        yield from super().notes()
+        if self.consistent:
+            yield "consistent noise: equal values stay equal, and whoever learns one true value knows it in all rows"
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the input type."""
@@ -85,13 +118,14 @@ class AddNoise(Randomized):
         return input_type
 
     def value_kernel(self, binding: Binding) -> Kernel:
-        """Return a kernel with its own stream of random words."""
-        words = noise.system_words if self.seed is None else noise.seeded_words(self.seed)
+        """Return a kernel with its own stream of random words, or with the key's primary version."""
+        source = self._source(binding)
 
         def add(array: pa.Array) -> pa.Array:
+            draws = source(array)
             if pa.types.is_floating(array.type):
-                return add_floats(array, self._real(words, len(array)))
-            whole = self._whole(words, len(array), array.type)
+                return add_floats(array, self._real(draws))
+            whole = self._whole(draws, array.type)
             if pa.types.is_decimal(array.type):
                 return add_clipped_decimals(array, whole)
             values = to_numpy(array)
@@ -99,18 +133,25 @@ class AddNoise(Randomized):
 
         return add
 
-    def _real(self, words: noise.Words, count: int) -> noise.Floats:
-        if self.min is not None and self.max is not None:
-            return noise.uniform(words, count, self.min, self.max)
-        draw = noise.gaussian if self.distribution == "gaussian" else noise.laplace
-        return draw(words, count) * (self.scale or 0.0)
+    def _source(self, binding: Binding) -> Callable[[pa.Array], noise.Draws]:
+        if self.key is None:
+            words = noise.system_words if self.seed is None else noise.seeded_words(self.seed)
+            return lambda array: noise.Stream(words, len(array))
+        key = binding.keys.get(self.key.ref)
+        secret = subkey(binding, key, key.primary, technique=self.type, length=32)
+        return lambda array: noise.Keyed(words_of(array), secret)
 
-    def _whole(self, words: noise.Words, count: int, column_type: pa.DataType) -> npt.NDArray[np.int64]:
+    def _real(self, draws: noise.Draws) -> noise.Floats:
+        if self.min is not None and self.max is not None:
+            return draws.uniform(self.min, self.max)
+        return (draws.gaussian() if self.distribution == "gaussian" else draws.laplace()) * (self.scale or 0.0)
+
+    def _whole(self, draws: noise.Draws, column_type: pa.DataType) -> npt.NDArray[np.int64]:
         ticks = self._ticks(column_type)
         if self.distribution == "uniform":
-            return noise.integers(words, count, *self._whole_bounds(column_type)) * ticks
+            return draws.integers(*self._whole_bounds(column_type)) * ticks
         limit = float(_LARGEST // ticks)
-        steps = np.rint((self._real(words, count) * float(_steps(column_type))).clip(-limit, limit))
+        steps = np.rint((self._real(draws) * float(_steps(column_type))).clip(-limit, limit))
         whole: npt.NDArray[np.int64] = steps.astype(np.int64) * ticks
         return whole
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import reduce
 from typing import Annotated, ClassVar, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex, hmac_sha256_hex
-from cape_airflow.kernels.refusal import refused, refusing
-from cape_airflow.kernels.text import canonical_text, checked_text, decode, has_canonical_text, is_text, text_type
+from cape_airflow.kernels import aes_siv_encrypt_hex, hmac_sha256_hex
+from cape_airflow.kernels.text import canonical_text, has_canonical_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
 from cape_airflow.transformations.keyed import subkey
 from cape_airflow.transformations.values import Elementwise
 
-_TAKES = "text, integers, dates, decimals and booleans"
-_ENCRYPTED = "e1_6ae1ee75048bf9a1d01f22383346981f574e14e4fdba8ccb7c27cbb066ce043ba8"
+TAKES = "text, integers, dates, decimals and booleans"
+"""What has canonical text."""
+
+ENCRYPTED = "e1_6ae1ee75048bf9a1d01f22383346981f574e14e4fdba8ccb7c27cbb066ce043ba8"
+"""The token of the examples."""
+
 _SAFE_LENGTH = 32  # hex digits: 128 bits
 
 
@@ -90,7 +90,7 @@ class DeterministicEncryption(Elementwise):
     type: ClassVar[str] = "deterministic-encryption"
     family: ClassVar[Family] = Family.CRYPTOGRAPHIC
     reversible: ClassVar[bool] = True
-    example: ClassVar[Example] = Example("alice@example.com", _ENCRYPTED, {"key": {"ref": "customer-id"}})
+    example: ClassVar[Example] = Example("alice@example.com", ENCRYPTED, {"key": {"ref": "customer-id"}})
 
     key: KeyReference
 
@@ -102,83 +102,16 @@ class DeterministicEncryption(Elementwise):
         """Return a kernel with the key's primary version."""
         key = binding.keys.get(self.key.ref)
         secret = subkey(binding, key, key.primary, technique=self.type, length=64)
-        bound, prefix = _associated_data(key.primary, binding), f"e{key.primary}_"
+        bound, prefix = associated_data(key.primary, binding), f"e{key.primary}_"
         return lambda array: aes_siv_encrypt_hex(canonical_text(array), secret, associated_data=bound, prefix=prefix)
-
-
-def _readable_type(name: str) -> str:
-    """Check that a type can be read back from canonical text."""
-    if not has_canonical_text(_type_named(name)):
-        raise ValueError(f"no type that can be read back; choose one of {_TAKES}, e.g. int64 or decimal128(12, 2)")
-    return name
-
-
-class Reveal(Elementwise):
-    """Decrypt tokens of `deterministic-encryption`; whoever runs this needs the key (re-identification).
-
-    Takes text. The key version is read from each token, so that tokens from before a key rotation can still be read.
-
-    Not given: a way round a destroyed key version, another domain or a changed token: all such values are refused.
-
-    Args:
-        key: the key that the tokens were made with.
-        to: Arrow type of the values before encryption, e.g. int64, date32, decimal128(12, 2).
-    """
-
-    type: ClassVar[str] = "reveal"
-    family: ClassVar[Family] = Family.REIDENTIFICATION
-    example: ClassVar[Example] = Example(_ENCRYPTED, "alice@example.com", {"key": {"ref": "customer-id"}})
-
-    key: KeyReference
-    to: Annotated[str, AfterValidator(_readable_type)] = "string"
-
-    def value_type(self, input_type: pa.DataType) -> pa.DataType:
-        """Return the type `to`."""
-        if not is_text(input_type):
-            raise self.unsupported(input_type, "text")
-        return _type_named(self.to)
-
-    def value_kernel(self, binding: Binding) -> Kernel:
-        """Return a kernel that tries every version of the key that is left."""
-        key = binding.keys.get(self.key.ref)
-        secrets = {
-            version: subkey(binding, key, version, technique=DeterministicEncryption.type, length=64)
-            for version in key.versions
-        }
-        output_type = _type_named(self.to)
-
-        def revealed(tokens: pa.Array) -> pa.Array:
-            text = checked_text(tokens)
-            plain = reduce(
-                pc.coalesce,
-                (
-                    aes_siv_decrypt_hex(
-                        text, secret, associated_data=_associated_data(version, binding), prefix=f"e{version}_"
-                    )
-                    for version, secret in secrets.items()
-                ),
-            )
-            foreign = plain.null_count - text.null_count
-            if foreign:
-                raise refused(foreign, "no tokens of this key and domain, or changed; check `key` and `domain`")
-            values = decode(plain, "utf-8")
-            return refusing(lambda part: part.cast(output_type), values, f"not {self.to}; choose another `to`")
-
-        return revealed
 
 
 def _token_type(technique: Elementwise, input_type: pa.DataType) -> pa.DataType:
     if not has_canonical_text(input_type):
-        raise technique.unsupported(input_type, _TAKES)
+        raise technique.unsupported(input_type, TAKES)
     return text_type(input_type)
 
 
-def _associated_data(version: int, binding: Binding) -> list[bytes]:
+def associated_data(version: int, binding: Binding) -> list[bytes]:
+    """Return what is authenticated with every token of `DeterministicEncryption`."""
     return [str(version).encode(), binding.domain.encode()]
-
-
-def _type_named(name: str) -> pa.DataType:
-    decimal = re.fullmatch(r"(decimal128|decimal256)\((\d{1,2}), ?(\d{1,2})\)", name)
-    if decimal:
-        return getattr(pa, decimal[1])(int(decimal[2]), int(decimal[3]))
-    return pa.type_for_alias(name)

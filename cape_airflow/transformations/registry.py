@@ -16,9 +16,11 @@ from pydantic import ValidationError
 
 from cape_airflow.errors import PolicyError, did_you_mean
 from cape_airflow.transformations.base import Technique
+from cape_airflow.transformations.format_preserving import FormatPreservingEncryption
 from cape_airflow.transformations.generalization import DateTruncate, Round
 from cape_airflow.transformations.noise import AddNoise
-from cape_airflow.transformations.pseudonymization import DeterministicEncryption, KeyedHash, Reveal
+from cape_airflow.transformations.pseudonymization import DeterministicEncryption, KeyedHash
+from cape_airflow.transformations.reidentification import Reveal
 from cape_airflow.transformations.suppression import CharacterMask, SuppressAttribute, SuppressRecord, SuppressValue
 from cape_airflow.transformations.version1.dates import DatePerturbation, DateTruncation
 from cape_airflow.transformations.version1.numbers import NumericPerturbation, NumericRounding
@@ -104,6 +106,7 @@ def _explain(error: ValidationError, technique: type[Technique]) -> str:
 BUILT_IN: tuple[type[Technique], ...] = (
     KeyedHash,
     DeterministicEncryption,
+    FormatPreservingEncryption,
     Reveal,
     CharacterMask,
     SuppressValue,

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from cape_airflow.arrow_types import unwrapped
 from cape_airflow.errors import SchemaMismatch
+from cape_airflow.kernels.mask import check_pattern, mask_all_but_ends, mask_matches
 from cape_airflow.kernels.numbers import is_number
-from cape_airflow.kernels.text import checked_text, is_text, text_type, without_views
+from cape_airflow.kernels.text import is_text, text_type, without_views
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, Technique
 from cape_airflow.transformations.parameters import Names
 from cape_airflow.transformations.values import Elementwise
 
 Count = Annotated[int, Field(ge=0)]
+
+
+def _readable(pattern: str) -> str:
+    check_pattern(pattern)
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_readable)]
 
 
 class SuppressAttribute(Technique):
@@ -105,15 +114,20 @@ class SuppressValue(Elementwise):
 
 
 class CharacterMask(Elementwise):
-    """Replace characters by a mask, but for the first and last few (ISO/IEC 20889 masking).
+    """Replace characters by a mask (ISO/IEC 20889 masking): all but the first and last few, or what a pattern matches.
 
     Takes text. A value with no more characters than are to be kept is masked whole. Characters are code points.
 
-    Not given: secrecy of the length and of the kept ends, which may identify people; distinct values may look alike.
+    With a `pattern`, each match becomes one mask: ``[0-9]`` hides digit by digit, ``^[^@]+`` a whole local part and its
+    length. A value in which it changes nothing is masked whole, so that no value comes out as it was.
+
+    Not given: secrecy of what is kept, nor, without a pattern, of the length. These may identify people; distinct
+    values may look alike.
 
     Args:
         keep_first: characters shown at the start.
         keep_last: characters shown at the end.
+        pattern: a regular expression of RE2, as pyarrow takes it; instead of `keep_first` and `keep_last`.
         mask: the one character that stands for a hidden one.
     """
 
@@ -123,7 +137,14 @@ class CharacterMask(Elementwise):
 
     keep_first: Count = 0
     keep_last: Count = 0
+    pattern: Pattern | None = None
     mask: Annotated[str, Field(min_length=1, max_length=1)] = "*"
+
+    @model_validator(mode="after")
+    def _ends_or_a_pattern(self) -> Self:
+        if self.pattern is not None and (self.keep_first or self.keep_last):
+            raise ValueError("a `pattern` goes with neither `keep_first` nor `keep_last`")
+        return self
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return string, or large_string for large_string."""
@@ -132,19 +153,8 @@ class CharacterMask(Elementwise):
         return text_type(input_type)
 
     def value_kernel(self, binding: Binding) -> Kernel:
-        """Return a kernel of Arrow string functions."""
-        return self._masked
-
-    def _masked(self, array: pa.Array) -> pa.Array:
-        text = checked_text(array)
-        length = pc.utf8_length(text)
-        hidden = pc.subtract(length, self.keep_first + self.keep_last)
-        mask, nothing = pa.scalar(self.mask, text.type), pa.scalar("", text.type)
-        masked_whole = pc.binary_repeat(mask, length)
-        masked = pc.binary_join_element_wise(
-            pc.utf8_slice_codeunits(text, 0, self.keep_first),
-            pc.binary_repeat(mask, pc.max_element_wise(hidden, 0, skip_nulls=False)),
-            pc.utf8_slice_codeunits(text, -self.keep_last) if self.keep_last else nothing,
-            nothing,
-        )
-        return pc.if_else(pc.greater(hidden, 0), masked, masked_whole)
+        """Return a kernel that masks the middle, or the matches."""
+        pattern = self.pattern
+        if pattern is not None:
+            return lambda array: mask_matches(array, pattern, self.mask)
+        return lambda array: mask_all_but_ends(array, self.keep_first, self.keep_last, self.mask)

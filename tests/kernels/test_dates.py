@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cape_airflow.errors import ValueRefused
 from cape_airflow.kernels import dates
@@ -45,3 +49,25 @@ def test_starts_before_the_first_moment_are_refused_and_counted() -> None:
     first = pa.array([-(2**63), -(2**63) + 1, 0, None], pa.int64()).view(pa.timestamp("ns"))
     with pytest.raises(ValueRefused, match=r"^2 values refused: no start of the year within timestamp\[ns\]"):
         dates.floor(first, "year")
+
+
+@pytest.mark.parametrize("name", UNITS)
+@given(
+    moments=st.lists(st.one_of(st.none(), st.integers(-(2**33), 2**33)), max_size=20),
+    unit=st.sampled_from(["s", "ms", "us", "ns"]),
+    zone=st.sampled_from([None, "UTC"]),
+)
+def test_a_floor_is_that_of_arrow(name: str, moments: list[int | None], unit: str, zone: str | None) -> None:
+    plain = pa.array(moments, pa.int64()).view(pa.timestamp("s")).cast(pa.timestamp(unit))
+    expected = pc.floor_temporal(plain, unit=name)
+    assert dates.floor(plain.view(pa.timestamp(unit, zone)), name).view(plain.type).equals(expected)
+
+
+@pytest.mark.parametrize("name", UNITS[:5])
+def test_a_floor_of_every_day_of_two_centuries_and_around_is_that_of_arrow(name: str) -> None:
+    days = pa.array(np.arange(-26_000, 48_000, dtype=np.int32)).view(pa.date32())
+    expected = pc.floor_temporal(days, unit=name)
+    assert dates.floor(days, name).equals(expected)
+    inside = days.filter(pc.and_(pc.greater_equal(pc.year(days), 1900), pc.less(pc.year(days), 2100)))
+    for kind in (pa.date32(), pa.date64()):
+        assert dates.floor(inside.cast(kind), name).cast(pa.date32()).equals(pc.floor_temporal(inside, unit=name))

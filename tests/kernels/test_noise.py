@@ -20,38 +20,71 @@ def _distance(draws: noise.Floats, distribution: noise.Floats) -> float:
     return float(max((distribution - steps[:-1]).max(), (steps[1:] - distribution).max()))
 
 
-@pytest.mark.parametrize("words", [noise.system_words, noise.seeded_words(1)])
-def test_draws_have_their_distribution(words: noise.Words) -> None:
-    uniform = np.sort(noise.uniform(words, COUNT, -2.0, 3.0))
-    gaussian = np.sort(noise.gaussian(words, COUNT))
-    laplace = np.sort(noise.laplace(words, COUNT))
+def _keyed(count: int) -> noise.Keyed:
+    return noise.Keyed(np.arange(count, dtype=np.uint64).reshape(-1, 1), bytes(range(32)))
+
+
+@pytest.mark.parametrize(
+    "draws",
+    [noise.Stream(noise.system_words, COUNT), noise.Stream(noise.seeded_words(1), COUNT), _keyed(COUNT)],
+    ids=["system", "seeded", "keyed"],
+)
+def test_draws_have_their_distribution(draws: noise.Draws) -> None:
+    uniform = np.sort(draws.uniform(-2.0, 3.0))
+    gaussian = np.sort(draws.gaussian())
+    laplace = np.sort(draws.laplace())
     normal = np.array([0.5 * math.erfc(-value / math.sqrt(2)) for value in gaussian])
     tails = 0.5 * np.exp(-np.abs(laplace))
-    for draws, distribution in (
+    for drawn, distribution in (
         (uniform, (uniform + 2) / 5),
         (gaussian, normal),
         (laplace, np.where(laplace < 0, tails, 1 - tails)),
     ):
-        assert _distance(draws, distribution) * math.sqrt(COUNT) < CRITICAL
+        assert _distance(drawn, distribution) * math.sqrt(COUNT) < CRITICAL
 
 
 def test_a_wrong_distribution_would_be_noticed() -> None:
-    draws = np.sort(noise.uniform(noise.system_words, COUNT, 0.0, 1.02))
+    draws = np.sort(noise.Stream(noise.system_words, COUNT).uniform(0.0, 1.02))
     assert _distance(draws, draws.clip(0, 1)) * math.sqrt(COUNT) > CRITICAL
 
 
 @given(low=st.integers(-(2**63), -1), span=st.integers(0, 2**63), seed=st.integers(0, 2**32))
 def test_integers_stay_within_their_ends(low: int, span: int, seed: int) -> None:
-    draws = noise.integers(noise.seeded_words(seed), 20, low, low + span)
-    assert all(low <= draw <= low + span for draw in draws.tolist())
+    for draws in (noise.Stream(noise.seeded_words(seed), 20), _keyed(20)):
+        assert all(low <= draw <= low + span for draw in draws.integers(low, low + span).tolist())
+
+
+@pytest.mark.parametrize("draws", [noise.Stream(noise.seeded_words(1), COUNT), _keyed(COUNT)], ids=["seeded", "keyed"])
+def test_integers_are_even_where_one_word_in_three_is_drawn_again(draws: noise.Draws) -> None:
+    high = 2**63 // 3 * 4 - 1
+    drawn = draws.integers(-(2**62), high - 2**62).view(np.uint64) + np.uint64(2**62)
+    tenths = np.bincount((drawn >> np.uint64(60)).astype(int), minlength=11)[:10]
+    expected = COUNT * 2**60 / (high + 1)
+    assert ((tenths - expected) ** 2 / expected).sum() < 50  # fewer than 10 degrees of freedom, alpha 1e-6
+
+
+def test_what_is_keyed_depends_on_key_and_value_alone() -> None:
+    values = np.array([[7], [2**64 - 1], [7]], np.uint64)
+    high = 2**63 // 3 * 4 - 1  # draws one word in three again
+    for function in (
+        lambda draws: draws.integers(-(2**62), high - 2**62),
+        lambda draws: draws.uniform(0.0, 1.0),
+        lambda draws: draws.gaussian(),
+        lambda draws: draws.laplace(),
+    ):
+        first, second, third = function(noise.Keyed(values, bytes(32))).tolist()
+        assert first == third != second
+        assert function(noise.Keyed(values[1:2], bytes(32))).tolist() == [second]
+        assert function(noise.Keyed(values[:1], bytes(16))).tolist() != [first]
+        assert function(noise.Keyed(values[:0], bytes(32))).tolist() == []
 
 
 @given(sizes=st.lists(st.integers(0, 50), min_size=1), seed=st.integers(0, 2**32))
 def test_the_next_call_goes_on_where_the_last_one_ended(sizes: list[int], seed: int) -> None:
     high = 2**63 // 3 * 2  # rejects one word in three
     words = noise.seeded_words(seed)
-    parts = np.concatenate([noise.integers(words, size, 0, high) for size in sizes])
-    assert parts.tolist() == noise.integers(noise.seeded_words(seed), sum(sizes), 0, high).tolist()
+    parts = np.concatenate([noise.Stream(words, size).integers(0, high) for size in sizes])
+    assert parts.tolist() == noise.Stream(noise.seeded_words(seed), sum(sizes)).integers(0, high).tolist()
 
 
 def test_no_word_gives_an_infinite_draw() -> None:
@@ -60,8 +93,9 @@ def test_no_word_gives_an_infinite_draw() -> None:
     def words(count: int) -> np.ndarray:
         return np.resize(extremes, count)
 
-    for draws in (noise.laplace(words, 8), noise.gaussian(words, 8), noise.uniform(words, 8, -1.0, 1.0)):
-        assert np.isfinite(draws).all()
+    draws = noise.Stream(words, 8)
+    for drawn in (draws.laplace(), draws.gaussian(), draws.uniform(-1.0, 1.0)):
+        assert np.isfinite(drawn).all()
 
 
 def test_two_readings_of_the_system_differ() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex
+from cape_airflow.kernels.siv import aes_siv_decrypt_hex, aes_siv_encrypt_hex
 
 KEYS = st.sampled_from([bytes(range(32)), bytes(range(48)), bytes(range(64))])
 COMPONENTS = st.one_of(st.none(), st.lists(st.binary(max_size=20), max_size=3))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import pyarrow as pa
 import pytest
@@ -66,3 +66,22 @@ def test_what_an_encoding_cannot_say_is_refused_and_counted() -> None:
         text.encode(pa.array(["Zoë", "日本", None, "€"]), "latin-1")
     with pytest.raises(ValueRefused, match=r"^1 value refused: not text in utf-8; give the `encoding`"):
         text.decode(pa.array([b"\xff", b"ok"]), "utf-8")
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.decimal128(38, 2), pa.decimal128(38, 30), pa.decimal256(76, 9), pa.decimal128(9, 0)]
+)
+def test_decimals_large_and_small_are_written_as_python_writes_them_without_exponent(kind: pa.DataType) -> None:
+    largest = 10**kind.precision - 1
+    units = [0, 1, -1, 5, 10, -120, 10**6, 10**8, -(10**8) - 1, largest, -largest, largest // 7]
+    numbers = [Decimal(unit).scaleb(-kind.scale, Context(prec=100)) for unit in units if abs(unit) <= largest]
+    expected = [f"{number:f}" for number in numbers]
+    expected = [one.rstrip("0").rstrip(".") if "." in one else one for one in expected]
+    array = pa.array([None, *numbers], kind)
+    assert text.canonical_text(array[1:]).to_pylist() == expected
+    assert text.canonical_text(array).to_pylist() == [None, *expected]
+
+
+def test_decimals_of_negative_scale_have_all_their_digits() -> None:
+    array = pa.array([Decimal("1200"), Decimal(0), Decimal("-99900"), None], pa.decimal128(5, -2))
+    assert text.canonical_text(array).to_pylist() == ["1200", "0", "-99900", None]

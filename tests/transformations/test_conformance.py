@@ -19,13 +19,18 @@ from cape_airflow.keys import KeyRing
 from cape_airflow.transformations import Binding, Transformation, create
 
 NEW, OLD = {"ref": "customer-id"}, {"ref": "old-key"}
+FORMAT = {"type": "format-preserving-encryption", "key": NEW, "version": 1}
 SPECS: tuple[dict[str, Any], ...] = (
     {"type": "keyed-hash", "key": NEW},
     {"type": "keyed-hash", "key": NEW, "length": 8, "lossy": True},
     {"type": "deterministic-encryption", "key": NEW},
+    {**FORMAT, "alphabet": "alphanumeric", "keep": "- .\u00e9"},
+    FORMAT,
+    {**FORMAT, "type": "reveal", "of": "format-preserving-encryption", "width": 9},
     {"type": "reveal", "key": NEW},
     {"type": "reveal", "key": NEW, "to": "decimal128(12, 2)"},
     {"type": "character-mask", "keep_first": 1, "keep_last": 2},
+    {"type": "character-mask", "pattern": "[a-z0-9]+", "mask": "\\"},
     {"type": "suppress-value"},
     {"type": "suppress-value", "replacement": 7},
     {"type": "suppress-value", "replacement": "2020-02-03"},
@@ -37,6 +42,9 @@ SPECS: tuple[dict[str, Any], ...] = (
     {"type": "add-noise", "distribution": "gaussian", "scale": 1e3, "seed": 1},
     {"type": "add-noise", "distribution": "laplace", "scale": 3, "unit": "week", "seed": 1},
     {"type": "add-noise", "min": -3, "max": 3, "unit": "second", "seed": 1},
+    {"type": "add-noise", "min": -3, "max": 3, "consistent": True, "key": NEW},
+    {"type": "add-noise", "distribution": "gaussian", "scale": 3, "consistent": True, "key": NEW},
+    {"type": "add-noise", "distribution": "laplace", "scale": 3, "unit": "day", "consistent": True, "key": NEW},
     {"type": "tokenizer", "key": OLD, "max_token_len": 5},
     {"type": "reversible-tokenizer", "key": OLD},
     {"type": "reversible-tokenizer", "key": OLD, "encoding": "latin-1"},
@@ -233,6 +241,8 @@ def test_the_types_that_users_meet_are_taken() -> None:
     moments = {str(kind) for kind in TAKEN if pa.types.is_timestamp(kind)}
     keyed = texts | integers | decimals | dates | {"bool"}
     assert taken["keyed-hash"] == taken["deterministic-encryption"] == keyed
+    long_integers = {f"{sign}int{bits}" for sign in ("", "u") for bits in (32, 64)}
+    assert taken["format-preserving-encryption"] == texts | long_integers
     for name in ("character-mask", "reveal", "tokenizer", "reversible-tokenizer", "token-reverser"):
         assert taken[name] == texts
     assert taken["round"] == integers | floats | decimals
@@ -244,12 +254,16 @@ def test_the_types_that_users_meet_are_taken() -> None:
 
 CANARY_DATE = datetime(9876, 5, 4, 3, 21, 0, tzinfo=UTC)
 REFUSALS: tuple[tuple[dict[str, Any], pa.Array], ...] = (
+    (FORMAT, pa.array(["98765", "9876543210x", "日本"])),
+    (FORMAT, pa.array(["98765"]).dictionary_encode()),
+    ({**FORMAT, "width": 9}, pa.array([9_876_543_210, -9_876_543_210])),
     ({"type": "reveal", "key": NEW}, pa.array(["e1_98765432109876543210987654321098"])),
     ({"type": "reveal", "key": NEW}, pa.array(["9876543210"]).dictionary_encode()),
     ({"type": "token-reverser", "key": OLD}, pa.array(["9876543210"])),
     ({"type": "reversible-tokenizer", "key": OLD, "encoding": "latin-1"}, pa.array(["9876543210 日本"])),
     ({"type": "keyed-hash", "key": NEW}, pa.array([b"9876543210 \xff"]).view(pa.string())),
     ({"type": "tokenizer"}, pa.array([b"9876543210 \xff"]).view(pa.string()).cast(pa.string_view())),
+    ({"type": "character-mask", "pattern": "9"}, pa.array([b"9876543210 \xff"]).view(pa.string())),
     ({"type": "character-mask"}, pa.array([b"9876543210 \xff"]).view(pa.string())),
     ({"type": "round", "precision": -3}, pa.array([65_501], pa.uint16())),
     ({"type": "round", "precision": -4}, pa.array([65_500.0], pa.float16())),

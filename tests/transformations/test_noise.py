@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow.errors import SchemaMismatch
+from cape_airflow.errors import KeyUnavailable, PolicyError, SchemaMismatch
 from cape_airflow.transformations import Transformation, create
 
 Transform = Callable[..., pa.Array]
@@ -142,3 +142,90 @@ def test_the_notes_say_that_this_is_no_differential_privacy_and_what_a_seed_mean
     first, second = _technique(_uniform(0, 1, seed=1)).notes()
     assert "not differential privacy" in first
     assert "seed" in second
+
+
+CONSISTENT = {"consistent": True, "key": {"ref": "customer-id"}}
+EQUALS = [
+    (pa.array([5, -7], pa.int8()), pa.array([5, -7], pa.int64())),
+    (pa.array([5], pa.uint64()), pa.array([5], pa.int16())),
+    (pa.array([0.5, -0.0], pa.float16()), pa.array([0.5, 0.0], pa.float64())),
+    (pa.array([5, 5]).dictionary_encode(), pa.array([5, 5])),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), EQUALS)
+def test_equal_values_get_equal_consistent_noise_whatever_their_width(
+    one: pa.Array, other: pa.Array, transform: Transform
+) -> None:
+    for spec in (
+        _uniform(-3, 3, **CONSISTENT),
+        _scaled("gaussian", 2, **CONSISTENT),
+        _scaled("laplace", 2, **CONSISTENT),
+    ):
+        first, second = transform(spec, one), transform(spec, other)
+        assert first.cast(second.type, safe=False).to_pylist() == pytest.approx(second.to_pylist(), rel=1e-3)
+
+
+@given(
+    distribution=st.sampled_from(["uniform", "gaussian", "laplace"]),
+    kind=st.sampled_from([pa.int32(), pa.uint64(), pa.float64(), pa.decimal128(20, 3), pa.decimal256(60, 3)]),
+    numbers=st.lists(st.one_of(st.none(), st.integers(0, 20)), min_size=1),
+)
+def test_consistent_noise_depends_on_the_value_alone_not_on_its_row_or_run(
+    distribution: str, kind: pa.DataType, numbers: list[int | None], transform: Transform
+) -> None:
+    spec = _uniform(-9, 9, **CONSISTENT) if distribution == "uniform" else _scaled(distribution, 9, **CONSISTENT)
+    array = pa.array([None if number is None else str(number) for number in numbers]).cast(kind)
+    assert not _technique(spec).ordered
+    seen = dict(zip(numbers, transform(spec, array).to_pylist(), strict=True))
+    for start in range(len(array)):
+        assert transform(spec, array[start:]).to_pylist() == [seen[number] for number in numbers[start:]]
+
+
+def test_consistent_noise_differs_between_values_keys_and_domains(transform: Transform, ring: Any) -> None:
+    array = pa.array(np.arange(2000))
+    for spec in (_uniform(-(10**9), 10**9, **CONSISTENT), _scaled("gaussian", 1e9, **CONSISTENT)):
+        columns = [
+            transform(spec, array),
+            transform(spec, array, domain="another"),
+            transform(spec, array, keys=ring(customer_id=bytes(64))),
+            transform(spec, array.cast(pa.float64())).cast(pa.int64(), safe=False),
+        ]
+        assert len({value for column in columns for value in column.to_pylist()}) > 7990
+        assert columns[0].equals(transform(spec, array))
+
+
+def test_consistent_whole_noise_is_even_over_the_values(transform: Transform) -> None:
+    array = pa.array(np.arange(ROWS))
+    noise = transform(_uniform(-2, 2, **CONSISTENT), array).to_numpy() - array.to_numpy()
+    values, counts = np.unique(noise, return_counts=True)
+    assert values.tolist() == [-2, -1, 0, 1, 2]
+    assert ((counts - ROWS / 5) ** 2 / (ROWS / 5)).sum() < 33.4  # 4 degrees of freedom, alpha 1e-6
+
+
+def test_consistent_noise_moves_dates_and_decimals_too(transform: Transform) -> None:
+    days = pa.array([date(2020, 1, 10)] * 3 + [date(2020, 1, 11)])
+    moved = transform(_uniform(-1000, 1000, unit="day", **CONSISTENT), days).to_pylist()
+    assert len(set(moved)) == 2
+    decimals = pa.array([Decimal("1.50"), Decimal("1.50"), Decimal("2.50")], pa.decimal128(9, 2))
+    assert len(set(transform(_uniform(-100, 100, **CONSISTENT), decimals).to_pylist())) == 2
+
+
+def test_consistent_noise_is_linkable_and_says_so() -> None:
+    spec = _uniform(0, 1, **CONSISTENT)
+    assert _technique(spec).is_linkable
+    assert not _technique(_uniform(0, 1)).is_linkable
+    assert "equal values stay equal" in list(_technique(spec).notes())[-1]
+
+
+@pytest.mark.parametrize("more", [{"consistent": True}, {"key": {"ref": "k"}}, {**CONSISTENT, "seed": 1}])
+def test_consistent_noise_has_a_key_and_no_seed(more: dict[str, Any]) -> None:
+    with pytest.raises(
+        PolicyError, match=r"`consistent: true` and a `key` go together|takes its randomness from the key"
+    ):
+        create(_uniform(0, 1, **more))
+
+
+def test_the_key_of_consistent_noise_is_not_short(transform: Transform, ring: Any) -> None:
+    with pytest.raises(KeyUnavailable, match="has less than 32 bytes"):
+        transform(_uniform(0, 1, **CONSISTENT), pa.array([1]), keys=ring(customer_id=bytes(31)))

@@ -17,6 +17,7 @@ from cape_airflow.transformations import (
     techniques,
 )
 
+FORMAT = {"type": "format-preserving-encryption", "key": {"ref": "k"}, "version": 1}
 CAPES_NINE = (
     "tokenizer",
     "reversible-tokenizer",
@@ -31,6 +32,7 @@ CAPES_NINE = (
 VERSION_2 = (
     "keyed-hash",
     "deterministic-encryption",
+    "format-preserving-encryption",
     "reveal",
     "round",
     "date-truncate",
@@ -93,6 +95,11 @@ def test_integers_stand_for_floats_but_booleans_for_no_number() -> None:
         ({"type": "round", "precision": "1"}, "`precision`: Input should be a valid integer"),
         ({"type": "keyed-hash", "key": {"ref": "k"}, "length": 10}, "`length` is at least 32, or say `lossy: true`"),
         ({"type": "keyed-hash", "key": {"ref": "k"}, "length": 4, "lossy": True}, "`length`: .* greater than or equal"),
+        ({"type": "character-mask", "pattern": "(?<=a)b"}, "`pattern`: is no regular expression of RE2 .*invalid perl"),
+        ({"type": "character-mask", "pattern": "[0-9]*"}, "`pattern`: matches where there is no character"),
+        ({"type": "character-mask", "pattern": r"\b"}, "`pattern`: matches where there is no character"),
+        ({"type": "character-mask", "pattern": "a", "keep_last": 1}, "goes with neither `keep_first` nor `keep_last`"),
+        ({"type": "character-mask", "mask": "**"}, "`mask`: String should have at most 1 character"),
         ({"type": "add-noise", "min": 1}, "uniform noise needs `min` and `max`, and no `scale`"),
         ({"type": "add-noise", "min": 2, "max": 2}, "`min` is less than `max`"),
         ({"type": "add-noise", "distribution": "laplace", "min": 1, "max": 2}, "laplace noise needs `scale`"),
@@ -111,6 +118,16 @@ def test_integers_stand_for_floats_but_booleans_for_no_number() -> None:
         ({"type": "reversible-tokenizer", "key": {"ref": "k"}, "encoding": "hex"}, "no text encoding of that name"),
         ({"type": "reveal", "key": {"ref": "k"}, "to": "float64"}, "no type that can be read back"),
         ({"type": "reveal", "key": {"ref": "k"}, "to": "decimal128(99, 2)"}, "`to`: precision should be between"),
+        (FORMAT | {"version": 0}, "`version`: Input should be greater than or equal to 1"),
+        ({"type": FORMAT["type"], "key": {"ref": "k"}}, "needs the parameter `version`"),
+        (FORMAT | {"width": 5}, "`width`: Input should be greater than or equal to 6"),
+        (FORMAT | {"alphabet": "0120"}, "an alphabet has 2 to 65,536 distinct characters, none of which is kept"),
+        (FORMAT | {"keep": "-0"}, "an alphabet has 2 to 65,536 distinct characters, none of which is kept"),
+        (FORMAT | {"keep": "\ud800"}, "`keep`: half a surrogate pair is no character"),
+        ({"type": "reveal", "key": {"ref": "k"}, "keep": "-"}, "`keep` belongs to `of: format-preserving-encryption`"),
+        ({"type": "reveal", "key": {"ref": "k"}, "of": FORMAT["type"]}, "needs the `version` that it was given"),
+        (FORMAT | {"type": "reveal", "of": FORMAT["type"], "to": "int64"}, "and no `to`"),
+        (FORMAT | {"type": "reveal", "of": FORMAT["type"], "alphabet": "00"}, "an alphabet has 2 to 65,536 distinct"),
         ({"type": "column-redact", "columns": {"a": 1}}, "`columns.0`: Input should be a valid string"),
     ],
 )

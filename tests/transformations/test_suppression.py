@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,6 +30,51 @@ def test_a_mask_shows_only_the_ends_and_never_a_whole_value(
         assert transform(spec, pa.array(values, kind)).to_pylist() == [
             None if value is None else _masked(value, first, last, mask) for value in values
         ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "expected"),
+    [
+        ("[0-9]", "tel 555-0100", "tel ***-****"),
+        ("^[^@]+", "alice@example.com", "*@example.com"),
+        ("[a-z]+@", "Zoë, alice@x", "Zoë, *x"),
+        ("[0-9]", "no digit", "********"),
+        ("[0-9]", "é日", "**"),
+        ("[0-9]", "", ""),
+        ("^[^@]+", "*@example.com", "*************"),
+        ("[0-9]", None, None),
+    ],
+)
+def test_a_pattern_masks_its_matches_and_whatever_would_come_out_as_it_is(
+    pattern: str, value: str | None, expected: str | None, transform: Transform
+) -> None:
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        spec = {"type": "character-mask", "pattern": pattern}
+        assert transform(spec, pa.array([value, value], kind)).to_pylist() == [expected, expected]
+
+
+@given(values=st.lists(st.one_of(st.none(), st.text())), mask=st.sampled_from(["*", "\\", "é", "0"]))
+def test_a_pattern_means_in_all_values_what_it_means_in_each(
+    values: list[str | None], mask: str, transform: Transform
+) -> None:
+    spec = {"type": "character-mask", "pattern": "[a-zA-Z0-9é]+", "mask": mask}
+    expected = []
+    for value in values:
+        masked = None if value is None else re.sub("[a-zA-Z0-9é]+", lambda _: mask, value)
+        expected.append(masked if masked != value or value is None else mask * len(value))
+    assert transform(spec, pa.array(values, pa.string())).to_pylist() == expected
+
+
+@given(
+    values=st.lists(st.one_of(st.none(), st.text(st.characters(codec="ascii"), max_size=12))), start=st.integers(0, 9)
+)
+def test_only_a_slice_is_masked_and_nothing_of_the_rest_comes_out(
+    values: list[str | None], start: int, transform: Transform
+) -> None:
+    masked = transform({"type": "character-mask", "keep_last": 2}, pa.array(values, pa.string())[start:])
+    assert masked.to_pylist() == [None if value is None else _masked(value, 0, 2, "*") for value in values[start:]]
+    if len(masked):
+        assert len(masked.buffers()[2]) == sum(len(value or "") for value in values[start:])
 
 
 def _masked(value: str, first: int, last: int, mask: str) -> str:

@@ -131,7 +131,7 @@ class DatePerturbation(Randomized):
         """Return how each frequency draws; seeded, from where Cape's one generator stood when it came to it."""
         bounds = list(zip(self.min, self.max, strict=True))
         if self.seed is None:
-            return [partial(noise.integers, noise.system_words, low=low, high=high - 1) for low, high in bounds]
+            return [partial(_fresh, low, high - 1) for low, high in bounds]
         if self.needs_row_count and row_count is None:
             raise DatasetError(
                 f"`{self.type}` with a seed and several frequencies needs the number of rows before the first one; "
@@ -143,6 +143,10 @@ class DatePerturbation(Randomized):
             for start in range(0, row_count or 0, _BLOCK):
                 generator.integers(low, high, min(_BLOCK, (row_count or 0) - start))
         return streams
+
+
+def _fresh(low: int, high: int, count: int) -> npt.NDArray[np.int64]:
+    return noise.Stream(noise.system_words, count).integers(low, high)
 
 
 def _draw_from(generator: np.random.Generator, low: int, high: int) -> Draw:

@@ -113,7 +113,7 @@ class NumericPerturbation(Randomized):
 
     def _draws(self) -> Callable[[int], noise.Floats]:
         if self.seed is None:
-            return lambda count: noise.uniform(noise.system_words, count, self.min, self.max)
+            return lambda count: noise.Stream(noise.system_words, count).uniform(self.min, self.max)
         generator = np.random.default_rng(self.seed)
         return lambda count: generator.uniform(self.min, self.max, count)
 

@@ -1,0 +1,54 @@
+//! What is the same for all values under one key, computed once.
+
+use zeroize::Zeroizing;
+
+use super::{BLOCK, INITIAL, State, absorb_alone};
+
+/// A hash whose key has been taken in: where every value starts, and what follows it.
+pub struct Keyed<'a> {
+    /// The chaining value before the value.
+    pub start: Zeroizing<State>,
+    /// Bytes hashed to get there.
+    pub taken: u64,
+    /// What is hashed after the value.
+    pub suffix: &'a [u8],
+    /// For HMAC: the chaining value before the inner digest.
+    pub outer: Option<Zeroizing<State>>,
+}
+
+impl<'a> Keyed<'a> {
+    /// HMAC (RFC 2104, FIPS 198-1).
+    pub fn hmac(key: &[u8]) -> Self {
+        let mut block = Zeroizing::new([0; BLOCK]);
+        if key.len() > BLOCK {
+            digest(key).iter().zip(block.as_chunks_mut().0).for_each(|(word, bytes)| *bytes = word.to_be_bytes());
+        } else {
+            block[..key.len()].copy_from_slice(key);
+        }
+        let padded = |pad: u8| {
+            let mut state = Zeroizing::new(INITIAL);
+            absorb_alone(&mut state, &Zeroizing::new(block.map(|byte| byte ^ pad)));
+            state
+        };
+        Self { start: padded(0x36), taken: BLOCK as u64, suffix: b"", outer: Some(padded(0x5c)) }
+    }
+
+    /// SHA-256 of the value followed by `suffix`.
+    pub fn suffix(suffix: &'a [u8]) -> Self {
+        Self { start: Zeroizing::new(INITIAL), taken: 0, suffix, outer: None }
+    }
+}
+
+/// SHA-256 of one message.
+fn digest(message: &[u8]) -> Zeroizing<State> {
+    let mut state = Zeroizing::new(INITIAL);
+    let (blocks, rest) = message.as_chunks();
+    blocks.iter().for_each(|block| absorb_alone(&mut state, block));
+    let mut last = Zeroizing::new([0; 2 * BLOCK]);
+    last[..rest.len()].copy_from_slice(rest);
+    last[rest.len()] = 0x80;
+    let end = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
+    last[end - 8..end].copy_from_slice(&(8 * message.len() as u64).to_be_bytes());
+    last[..end].as_chunks().0.iter().for_each(|block| absorb_alone(&mut state, block));
+    state
+}
