@@ -43,8 +43,8 @@ docs: $(READY)  ## write the generated pages of docs/ anew
 	mv docs/.transformations.md docs/transformations.md
 	$(BIN)/python tests/test_errors_page.py
 
-wheel: $(READY)  ## build a wheel with the native kernels into dist/ (needs Rust)
-	$(BIN)/python scripts/wheel.py
+wheel:  ## build a wheel with the native kernels into dist/ (needs Rust)
+	@$(PYTHON) scripts/wheel.py
 
 clean:  ## remove what make made
 	rm -rf .venv .uv .demo build dist rust/target cape_airflow/kernels/_native.*so *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
