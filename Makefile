@@ -33,10 +33,12 @@ lint: $(READY)  ## style, types and import layers
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@! command -v cargo-clippy >/dev/null || { cd rust && cargo fmt --check && cargo clippy --locked --quiet -- -D warnings; }
 
 format: $(READY)  ## put code and imports into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	@! command -v cargo-fmt >/dev/null || { cd rust && cargo fmt; }
 
 docs: $(READY)  ## write the generated pages of docs/ anew
 	$(BIN)/python -m cape_airflow.transformations.reference > docs/.transformations.md
