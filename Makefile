@@ -33,18 +33,20 @@ lint: $(READY)  ## style, types and import layers
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@! command -v cargo-clippy >/dev/null || { cd rust && cargo fmt --check && cargo clippy --locked --quiet -- -D warnings; }
 
 format: $(READY)  ## put code and imports into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	@! command -v cargo-fmt >/dev/null || { cd rust && cargo fmt; }
 
 docs: $(READY)  ## write the generated pages of docs/ anew
 	$(BIN)/python -m cape_airflow.transformations.reference > docs/.transformations.md
 	mv docs/.transformations.md docs/transformations.md
 	$(BIN)/python tests/test_errors_page.py
 
-wheel: $(READY)  ## build a wheel with the native kernels into dist/ (needs Rust)
-	$(BIN)/python scripts/wheel.py
+wheel:  ## build a wheel with the native kernels into dist/ (needs Rust)
+	@$(PYTHON) scripts/wheel.py
 
 clean:  ## remove what make made
 	rm -rf .venv .uv .demo build dist rust/target cape_airflow/kernels/_native.*so *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

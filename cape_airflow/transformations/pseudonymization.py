@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, ClassVar, Self
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
 from cape_airflow.kernels import aes_siv_encrypt_hex, hmac_sha256_hex
+from cape_airflow.kernels.encode import encoded_first
 from cape_airflow.kernels.text import canonical_text, has_canonical_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
 from cape_airflow.transformations.keyed import subkey
@@ -71,7 +73,11 @@ class KeyedHash(Elementwise):
         key = binding.keys.get(self.key.ref)
         secret = subkey(binding, key, key.primary, technique=self.type, length=32)
         prefix = f"t{key.primary}_"
-        return lambda array: hmac_sha256_hex(canonical_text(array), secret, prefix=prefix, digits=self.length)
+
+        def token(array: pa.Array) -> pa.Array:
+            return hmac_sha256_hex(canonical_text(array), secret, prefix=prefix, digits=self.length)
+
+        return partial(encoded_first, token)
 
 
 class DeterministicEncryption(Elementwise):
@@ -103,7 +109,11 @@ class DeterministicEncryption(Elementwise):
         key = binding.keys.get(self.key.ref)
         secret = subkey(binding, key, key.primary, technique=self.type, length=64)
         bound, prefix = associated_data(key.primary, binding), f"e{key.primary}_"
-        return lambda array: aes_siv_encrypt_hex(canonical_text(array), secret, associated_data=bound, prefix=prefix)
+
+        def token(array: pa.Array) -> pa.Array:
+            return aes_siv_encrypt_hex(canonical_text(array), secret, associated_data=bound, prefix=prefix)
+
+        return partial(encoded_first, token)
 
 
 def _token_type(technique: Elementwise, input_type: pa.DataType) -> pa.DataType:

@@ -16,7 +16,7 @@ needs_native = pytest.mark.skipif(not IS_BUILT, reason="the native kernels were 
 
 
 def test_ci_tests_the_native_kernels_wherever_it_has_rust() -> None:
-    assert IS_BUILT or "CI" not in os.environ or shutil.which("cargo") is None
+    assert IS_BUILT or os.environ.get("CI", "").lower() not in {"1", "true"} or shutil.which("cargo") is None
 
 
 def implementation(**environment: str) -> str:

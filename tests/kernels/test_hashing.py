@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow.kernels import hmac_sha256_hex, sha256_suffix_hex
+from cape_airflow.kernels.hashing import hmac_sha256_hex, sha256_suffix_hex
 
 
 @given(key=st.binary(max_size=200), values=st.lists(st.one_of(st.none(), st.binary())))

@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cape_airflow.kernels.siv import aes_siv_decrypt_hex, aes_siv_encrypt_hex
 
 KEYS = st.sampled_from([bytes(range(32)), bytes(range(48)), bytes(range(64))])
+MANY = 100  # of values of one length, so that they are encrypted together
 COMPONENTS = st.one_of(st.none(), st.lists(st.binary(max_size=20), max_size=3))
 
 
@@ -22,6 +25,39 @@ def test_decryption_gives_back_what_was_encrypted(
         plain = pa.array(values, kind)
         tokens = aes_siv_encrypt_hex(plain, key, associated_data=components, prefix="e1_")
         assert aes_siv_decrypt_hex(tokens, key, associated_data=components, prefix="e1_").equals(plain)
+
+
+@given(
+    lengths=st.lists(st.integers(0, 70), min_size=1, max_size=6),
+    key=KEYS,
+    components=COMPONENTS,
+    prefix=st.text(max_size=5),
+    seed=st.integers(0, 2**32),
+)
+def test_many_values_are_encrypted_as_cryptography_encrypts_each(
+    lengths: list[int], key: bytes, components: list[bytes] | None, prefix: str, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    values = [generator.bytes(length) for length in generator.permutation(lengths * MANY).tolist()]
+    values[seed % len(values)] = None
+    single = AESSIV(key)
+    expected = [None if value is None else prefix + single.encrypt(value, components).hex() for value in values]
+    plain = pa.array(values, pa.binary())
+    tokens = aes_siv_encrypt_hex(plain, key, associated_data=components, prefix=prefix)
+    assert tokens.to_pylist() == expected
+    assert aes_siv_decrypt_hex(tokens, key, associated_data=components, prefix=prefix).equals(plain)
+
+
+def test_of_many_tokens_the_changed_ones_become_null_and_no_others() -> None:
+    key, generator = bytes(range(64)), np.random.default_rng(1)
+    values = [generator.bytes(length % 40) for length in range(5000)]
+    tokens = aes_siv_encrypt_hex(pa.array(values), key, prefix="e1_").to_pylist()
+    for row in range(0, 5000, 7):
+        place, token = int(generator.integers(0, len(tokens[row]))), tokens[row]
+        wrong = "g" if token[place] == "f" else "f"
+        tokens[row] = [token[:place] + wrong + token[place + 1 :], token[:-1], token[:-2], token + "00"][row % 4]
+    expected = [None if row % 7 == 0 else value for row, value in enumerate(values)]
+    assert aes_siv_decrypt_hex(pa.array(tokens), key, prefix="e1_").to_pylist() == expected
 
 
 def test_what_is_no_token_becomes_null_without_a_reason() -> None:
@@ -59,17 +95,18 @@ def test_the_example_of_rfc_5297_appendix_a_1() -> None:
     assert aes_siv_encrypt_hex(message, key, associated_data=[associated]).to_pylist() == [expected]
 
 
-def test_aes_siv_passes_wycheproof(shared: Path) -> None:
+@pytest.mark.parametrize("copies", [1, 120], ids=["alone", "many"])
+def test_aes_siv_passes_wycheproof(copies: int, shared: Path) -> None:
     vectors = json.loads((shared / "vectors" / "aes_siv_cmac_test.json").read_text())
     cases = [case for group in vectors["testGroups"] for case in group["tests"]]
     assert len(cases) == vectors["numberOfTests"] > 100
     for case in cases:
         key, associated, message = (bytes.fromhex(case[name]) for name in ("key", "aad", "msg"))
         is_valid = case["result"] == "valid"
-        result = aes_siv_decrypt_hex(pa.array([case["ct"]]), key, associated_data=[associated]).to_pylist()
-        assert result == [message if is_valid else None], case["tcId"]
-        encrypted = aes_siv_encrypt_hex(pa.array([message]), key, associated_data=[associated]).to_pylist()
-        assert (encrypted == [case["ct"]]) is is_valid, case["tcId"]
+        result = aes_siv_decrypt_hex(pa.array([case["ct"]] * copies), key, associated_data=[associated]).to_pylist()
+        assert result == [message if is_valid else None] * copies, case["tcId"]
+        encrypted = aes_siv_encrypt_hex(pa.array([message] * copies), key, associated_data=[associated]).to_pylist()
+        assert (encrypted == [case["ct"]] * copies) is is_valid, case["tcId"]
 
 
 @pytest.mark.parametrize("length", [0, 16, 31, 63, 65])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, ClassVar
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from pydantic import AfterValidator
 
 from cape_airflow.errors import KeyUnavailable
 from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex, sha256_suffix_hex
+from cape_airflow.kernels.encode import encoded_first
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.text import checked_text, decode, encode, is_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
@@ -81,7 +83,11 @@ class Tokenizer(_TextToText):
         suffix = os.urandom(_KEY) if self.key is None else self._material(binding, self.key)
         if not suffix:
             raise KeyUnavailable("a tokenizer's key is empty; give one, or no `key` for a random one")
-        return lambda array: sha256_suffix_hex(checked_text(array), suffix, stop=self.max_token_len)
+
+        def token(array: pa.Array) -> pa.Array:
+            return sha256_suffix_hex(checked_text(array), suffix, stop=self.max_token_len)
+
+        return partial(encoded_first, token)
 
 
 class _Reversible(_TextToText):
@@ -117,7 +123,7 @@ class ReversibleTokenizer(_Reversible):
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version."""
         key = self._cipher_key(binding)
-        return lambda array: aes_siv_encrypt_hex(encode(array, self.encoding), key)
+        return partial(encoded_first, lambda array: aes_siv_encrypt_hex(encode(array, self.encoding), key))
 
 
 class TokenReverser(_Reversible):
