@@ -16,7 +16,7 @@ Lengths = npt.NDArray[np.int64]
 Sizes = Callable[[Lengths], tuple[Lengths, Lengths]]
 RowFunction = Callable[[Bytes, Lengths], tuple[Bytes, npt.NDArray[np.bool_]]]
 
-PART = 1 << 17
+PART = 1 << 18
 """Bytes of rows worked on at a time, so that every step finds them in the cache."""
 
 

@@ -8,6 +8,7 @@ mod cmac;
 mod column;
 mod ff1;
 mod formats;
+mod group;
 mod hashing;
 mod hex;
 mod isa;

@@ -52,35 +52,44 @@ impl Script {
     /// Append the numerals of a text; tell whether there was nothing else but what is kept.
     #[inline(always)]
     pub fn read(&self, text: &[u8], numerals: &mut Vec<u16>) -> bool {
-        if self.is_ascii {
-            return text.iter().all(|&byte| take(self.meanings[usize::from(byte)], numerals));
-        }
-        let meaning = |character: char| self.meanings.get(character as usize).copied().unwrap_or(FOREIGN);
-        str::from_utf8(text).is_ok_and(|text| text.chars().all(|character| take(meaning(character), numerals)))
+        let start = numerals.len();
+        numerals.resize(start + text.len(), 0);
+        let places = &mut numerals[start..];
+        let found = if self.is_ascii {
+            take(text.iter().map(|&byte| self.meanings[usize::from(byte)]), places)
+        } else {
+            let meaning = |character: char| self.meanings.get(character as usize).copied().unwrap_or(FOREIGN);
+            str::from_utf8(text).ok().and_then(|text| take(text.chars().map(meaning), places))
+        };
+        numerals.truncate(start + found.unwrap_or(0));
+        found.is_some()
     }
 
     /// Replace a text by one with other numerals in the places of those that were read.
     #[inline(always)]
     pub fn write(&self, numerals: &[u16], text: &mut Vec<u8>) {
+        if self.is_ascii && numerals.len() == text.len() {
+            let characters = numerals.iter().map(|&numeral| self.alphabet[usize::from(numeral)] as u8);
+            text.iter_mut().zip(characters).for_each(|(byte, character)| *byte = character);
+            return;
+        }
         let mut numerals = numerals.iter();
-        let mut next = |character: char| match self.meanings[character as usize] {
+        let next = |character: char| match self.meanings[character as usize] {
             KEPT => character,
             _ => self.alphabet[usize::from(*numerals.next().expect("there are as many as were read"))],
         };
-        if self.is_ascii {
-            text.iter_mut().for_each(|byte| *byte = next(char::from(*byte)) as u8);
-        } else {
-            let characters = str::from_utf8(text).expect("it was read before").chars();
-            *text = characters.map(next).collect::<String>().into_bytes();
-        }
+        *text = str::from_utf8(text).expect("it was read before").chars().map(next).collect::<String>().into_bytes();
     }
 }
 
-/// Append a numeral; tell whether the character is one, or is kept.
+/// Write the numerals among some meanings to the first places, and count them; none if a character was foreign.
 #[inline(always)]
-fn take(meaning: u32, numerals: &mut Vec<u16>) -> bool {
-    if meaning < KEPT {
-        numerals.push(meaning as u16);
+fn take(meanings: impl Iterator<Item = u32>, places: &mut [u16]) -> Option<usize> {
+    let (mut count, mut is_fine) = (0, true);
+    for meaning in meanings {
+        places[count] = meaning as u16;
+        count += usize::from(meaning < KEPT);
+        is_fine &= meaning != FOREIGN;
     }
-    meaning != FOREIGN
+    is_fine.then_some(count)
 }

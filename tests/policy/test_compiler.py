@@ -42,6 +42,13 @@ def test_every_column_gets_an_outcome() -> None:
     assert plan.columns[2].reason == "coarse"
 
 
+@pytest.mark.parametrize(("more", "linkable"), [("", False), (", consistent: true, key: {ref: k}", True)])
+def test_a_column_with_noise_is_linkable_only_if_equal_values_stay_equal(more: str, linkable: bool) -> None:
+    noise = "{match: {name: age}, actions: [{transform: {type: add-noise, min: -5, max: 5" + more + "}}]}"
+    [column] = _plan(_version_2(noise), pa.schema({"age": pa.int64()})).columns
+    assert column.linkable is linkable
+
+
 def test_version_2_suppresses_rows_by_their_input_values_first() -> None:
     assert [type(step) for step in _plan(COVERED).steps] == [
         SuppressRecords,
