@@ -21,7 +21,7 @@ def test_ci_tests_the_native_kernels_wherever_it_has_rust() -> None:
 
 def implementation(**environment: str) -> str:
     """What a new process says that it runs."""
-    code = "from cape_airflow import kernels; print(kernels.implementation(), kernels.hmac_sha256_hex.__module__)"
+    code = "from cape_airflow import kernels; print(kernels.implementation(), kernels.hmac_sha256.__module__)"
     answer = subprocess.run(
         [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=False
     )

@@ -23,6 +23,8 @@ FORMAT = {"type": "format-preserving-encryption", "key": NEW, "version": 1}
 SPECS: tuple[dict[str, Any], ...] = (
     {"type": "keyed-hash", "key": NEW},
     {"type": "keyed-hash", "key": NEW, "length": 8, "lossy": True},
+    {"type": "keyed-hash", "key": NEW, "encoding": "base32"},
+    {"type": "keyed-hash", "key": NEW, "encoding": "raw", "length": 16},
     {"type": "deterministic-encryption", "key": NEW},
     {**FORMAT, "alphabet": "alphanumeric", "keep": "- .\u00e9"},
     FORMAT,
