@@ -49,10 +49,11 @@ class AddNoise(Randomized):
     differ in floats. When the key is rotated, the noise changes.
 
     With `subject` it is drawn for every value of another column instead, as for every patient (date shifting): all of a
-    subject's values move by the same amount, in all columns and data sets with the same key, domain, distribution,
-    `min`, `max`, `scale` and `unit`, so that the days between two visits stay. With any other, the noise is another
-    one, which tells nothing of this one. The subject is taken as it came in, whatever becomes of its column, by its
-    text: the integer 5, the decimal 5.00 and the text ``5`` are one. Rows that have a value and no subject are refused.
+    subject's dates and timestamps, all its integers, all its floats move by the same amount, in all columns and data
+    sets with the same key, domain, distribution, `min`, `max`, `scale` and `unit`, so that the days between two visits
+    stay. Where one of these differs, so does the noise, and tells nothing of the other. The subject is taken as it came
+    in, whatever becomes of its column, by its text: the integer 5, the decimal 5.00 and the text ``5`` are one. A value
+    without a subject is refused.
 
     Not given: differential privacy. The noise is not calibrated and no budget is kept; outliers stay outliers, and
     averages over many rows or repeated runs uncover what one row hides. Consistent noise shows which values are equal,

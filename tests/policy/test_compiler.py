@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -83,6 +86,18 @@ def test_c6_a_subject_that_cannot_be_one_is_refused(subject: str, types: dict[st
         _shifted(subject, **types)
     assert words in str(caught.value)
     assert str(caught.value).startswith("policy:5:")
+
+
+def test_every_policy_in_the_documentation_is_one(repository: Path) -> None:
+    page = (repository / "docs" / "policy.md").read_text(encoding="utf-8")
+    policies = [load_policy(text) for text in re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)]
+    assert len(policies) == 3
+    dates = pa.schema({"patient_id": pa.int64(), "birth_date": pa.date32(), "admitted_at": pa.timestamp("us")})
+    with pytest.raises(SchemaMismatch, match="`discharged_at`"):
+        compile_plan(policies[-1], dates)
+    assert compile_plan(policies[-1], dates.append(pa.field("discharged_at", pa.date32()))).other_columns == (
+        "patient_id",
+    )
 
 
 def test_version_2_suppresses_rows_by_their_input_values_first() -> None:
