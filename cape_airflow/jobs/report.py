@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -19,8 +28,31 @@ class JobState(StrEnum):
     FAILED = "failed"
 
 
+ApplicationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,199}$")]
+"""What schedulers call an application of Spark, e.g. ``application_1795262400000_0001``."""
+
+
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _OfApplication(_Message):
+    """A report that may say which application does the work; without one it looks as it did before there were any."""
+
+    application_id: ApplicationId | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent_application(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if self.application_id is None:
+            written.pop("application_id", None)
+        return written
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the fields, which the serializer hides from the description of answers."""
+        bare = {name: part for name, part in schema.items() if name != "serialization"}
+        return handler(cast("CoreSchema", bare))
 
 
 class ColumnCounts(_Message):
@@ -41,7 +73,7 @@ class ColumnCounts(_Message):
     nulls: Count = 0
 
 
-class Progress(_Message):
+class Progress(_OfApplication):
     """How far a job is; sent as its heartbeat.
 
     Args:
@@ -49,6 +81,8 @@ class Progress(_Message):
         bytes_in, bytes_out: bytes of the files read and written so far, 0 where unknown.
         rows_total: rows of the source, where it is known before reading.
         seconds: wall time since the start.
+        application_id: of the Spark application that does the work, from when it is known; every attempt may have its
+            own, and the coordinator remembers all of them.
     """
 
     rows_in: Count = 0
@@ -65,7 +99,7 @@ class Progress(_Message):
         return f"{self.rows_in:,}{total} rows read, {self.rows_out:,} written{rate}"
 
 
-class JobStart(_Message):
+class JobStart(_OfApplication):
     """What is known when a job starts. Starting the same `job_id` again is a new attempt of the same job.
 
     Args:
@@ -73,6 +107,7 @@ class JobStart(_Message):
         policy_digest: 64 lower-case hex digits.
         source, target: names or URLs, without credentials.
         origin: where it runs, e.g. dag_id, run_id, task_id, map_index, try_number.
+        application_id: of the Spark application that does the work, where it is known already; else `Progress` says it.
     """
 
     job_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
