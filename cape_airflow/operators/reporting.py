@@ -48,6 +48,15 @@ class Reporter:
     @contextmanager
     def told(self) -> Iterator[None]:
         """Report the start, and the failure where the body raises; success is for the caller to report."""
+        self.begin()
+        try:
+            yield
+        except BaseException as error:
+            self.fail(error)
+            raise
+
+    def begin(self) -> None:
+        """Report the start."""
         if self._hook:
             self._hook.start_job(self._project, self._start)
             self._log.info(
@@ -57,11 +66,10 @@ class Reporter:
                 self._project,
                 self._start.job_id,
             )
-        try:
-            yield
-        except BaseException as error:
-            self._finish(failed(self._progress, error), required=False)  # the task ends with what failed first
-            raise
+
+    def fail(self, error: BaseException) -> None:
+        """Report that the run failed; that this could not be reported only is a warning: what failed first counts."""
+        self._finish(failed(self._progress, error), required=False)
 
     def progress(self, progress: Progress) -> None:
         """Log how far the run is, and send it as a heartbeat, every ten seconds."""
