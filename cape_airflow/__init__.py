@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cape_airflow.engines import apply
+    from cape_airflow.engines import apply, spark
     from cape_airflow.errors import CapeError
     from cape_airflow.keys import KeyRing
     from cape_airflow.policy import Plan, Policy, compile_plan, load_policy
 
 __version__ = "0.1.0"
 
-__all__ = ["CapeError", "KeyRing", "Plan", "Policy", "__version__", "apply", "compile_plan", "load_policy"]
+__all__ = ["CapeError", "KeyRing", "Plan", "Policy", "__version__", "apply", "compile_plan", "load_policy", "spark"]
 
 _HOMES = {
     "CapeError": "errors",
@@ -23,6 +23,7 @@ _HOMES = {
     "apply": "engines",
     "compile_plan": "policy",
     "load_policy": "policy",
+    "spark": "engines",
 }
 
 
@@ -30,4 +31,5 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for: Airflow imports this package only to learn what it provides."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = f"{__name__}.{_HOMES[name]}"
+    return import_module(f"{home}.spark") if name == "spark" else getattr(import_module(home), name)

@@ -48,10 +48,14 @@ class KAnonymity:
         if classes is None:
             return
         small = classes[_COUNT].filter(pc.less(classes[_COUNT], self._k))
-        if len(small):
+        self.judge(pc.sum(small).as_py() or 0, len(small))
+
+    def judge(self, rows: int, groups: int) -> None:
+        """Raise GuaranteeBroken where some rows are in groups of fewer than k, wherever they were counted."""
+        if groups:
             raise GuaranteeBroken(
-                f"{self.name} does not hold: {pc.sum(small)} rows are in "
-                f"{len(small)} groups of fewer than {self._k}; generalize these columns further, or suppress such rows"
+                f"{self.name} does not hold: {rows} rows are in "
+                f"{groups} groups of fewer than {self._k}; generalize these columns further, or suppress such rows"
             )
 
     def _merge(self) -> pa.Table | None:

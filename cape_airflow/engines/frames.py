@@ -52,7 +52,7 @@ def apply(policy: Policy | str, frame: AnyFrame, keys: KeyRing | KeyProvider | N
     plan = compile_plan(policy, table.schema)
     for warning in plan.warnings:
         logger.warning("%s", warning)
-    output, survivors = _run(plan, _ring(policy, keys), table)
+    output, survivors = _run(plan, key_ring(policy, keys), table)
     result: AnyFrame = attempt(lambda: adapter.rebuilt(plan, output, survivors), "the output", "the frame")
     return result
 
@@ -100,7 +100,8 @@ class _Ring:
         return ()
 
 
-def _ring(policy: Policy, keys: KeyRing | KeyProvider | None) -> KeyRing:
+def key_ring(policy: Policy, keys: KeyRing | KeyProvider | None) -> KeyRing:
+    """Return the keys that a policy is run with; the arguments are those of `apply`."""
     provider = EnvironmentKeys() if keys is None else _Ring(keys) if isinstance(keys, KeyRing) else keys
     return KeyRing(policy.inline_keys(), provider)
 
