@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from cape_airflow.cli.output import json_option, limit_option, outbox_option, print_item, print_items, print_table
-from cape_airflow.cli.session import connected
+from cape_airflow.cli.running import print_running
+from cape_airflow.cli.session import config_file, connected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +17,36 @@ if TYPE_CHECKING:
     from cape_airflow.jobs import ColumnCounts
 
 
-@click.group()
-def jobs() -> None:
-    """The runs of a project."""
+@click.group(invoke_without_command=True)
+@click.option("--from", "scheduler", metavar="NAME", help="List what runs on this scheduler, with a policy or without.")
+@click.option("--since", default="1d", help="Leave out what had ended so long ago: 30m, 12h, 7d; or before a date.")
+@click.option("--user", help="Only the jobs of this user of the scheduler.")
+@click.option(
+    "--schedulers",
+    envvar="CAPE_SCHEDULERS",
+    show_envvar=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TOML file that names the schedulers.  [default: schedulers.toml beside the configuration of `cape login`]",
+)
+@json_option
+@click.pass_context
+def jobs(
+    context: click.Context,
+    *,
+    scheduler: str | None,
+    since: str,
+    user: str | None,
+    schedulers: Path | None,
+    as_json: bool,
+) -> None:
+    """The runs of a project; and with --from, what runs on another scheduler."""
+    if context.invoked_subcommand is not None:
+        if scheduler is not None:
+            raise click.UsageError("--from goes without a command")
+    elif scheduler is None:
+        raise click.UsageError("name a command, or a scheduler with --from NAME")
+    else:
+        print_running(schedulers or config_file().with_name("schedulers.toml"), scheduler, since, user, as_json=as_json)
 
 
 @jobs.command("list")

@@ -36,10 +36,12 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def print_items(items: Sequence[BaseModel], columns: Iterable[str], *, as_json: bool) -> None:
-    """Print a list: these fields of each item in columns, or all of them as JSON."""
+def print_items(items: Sequence[object], columns: Iterable[str], *, as_json: bool) -> None:
+    """Print a list of models or dataclasses: these fields of each item in columns, or all of them as JSON."""
     if as_json:
-        print_json([item.model_dump(mode="json") for item in items])
+        from pydantic import TypeAdapter
+
+        print_json([TypeAdapter(type(item)).dump_python(item, mode="json") for item in items])
         return
     columns = tuple(columns)
     rows = [[_cell(getattr(item, column)) for column in columns] for item in items]

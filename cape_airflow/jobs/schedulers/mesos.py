@@ -52,7 +52,7 @@ class _Framework(Reading):
 
 
 class _State(Reading):
-    frameworks: tuple[_Framework, ...] = ()
+    frameworks: tuple[_Framework, ...]
     completed: Annotated[tuple[_Framework, ...], Field(alias="completed_frameworks")] = ()
 
 

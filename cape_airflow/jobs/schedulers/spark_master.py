@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from cape_airflow.jobs.schedulers.external import Count, ExternalJob, ExternalState, Id, Line, Millis, Reading, state_of
 from cape_airflow.jobs.schedulers.failures import JobMissing
-from cape_airflow.jobs.schedulers.rest import segment
 from cape_airflow.jobs.schedulers.scheduler import Scheduler
 
 _STATES = {
@@ -17,6 +17,8 @@ _STATES = {
     "FAILED": ExternalState.FAILED,
     "KILLED": ExternalState.CANCELLED,
 }
+
+_CSRF_TOKEN = re.compile(rb"""name=["']csrfToken["'][^>]*value=["']([!-~]+?)["']""")
 
 
 class _Application(Reading):
@@ -43,8 +45,8 @@ class _Application(Reading):
 
 
 class _Master(Reading):
-    activeapps: tuple[_Application, ...] = ()
-    completedapps: tuple[_Application, ...] = ()
+    activeapps: tuple[_Application, ...]
+    completedapps: tuple[_Application, ...]
 
 
 class SparkMaster(Scheduler):
@@ -58,12 +60,15 @@ class SparkMaster(Scheduler):
         raise JobMissing(f"{self.name} knows no such application, or not any more")
 
     def cancel(self, job_id: str) -> None:
-        """Press the master's kill button (``spark.ui.killEnabled``).
+        """Press the kill button of the master's page (``spark.ui.killEnabled``).
 
         The master answers alike whether it obeys or not; `get` tells.
         """
-        self.get(segment(job_id))
-        form = {"id": job_id, "terminate": "true"}
+        self.get(job_id)
+        # From Spark 4.3 on the button sends a token that its page was written with.
+        written = _CSRF_TOKEN.search(self._rest.send("GET", "/"))
+        token = {"csrfToken": written[1].decode()} if written else {}
+        form = {"id": job_id, "terminate": "true", **token}
         self._rest.send("POST", "/app/kill/", form=form, accepts=(200, 302))
 
     def _listed(self, since: datetime | None = None) -> Iterator[ExternalJob]:

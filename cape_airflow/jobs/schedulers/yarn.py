@@ -79,7 +79,7 @@ class _Applications(Reading):
 
 
 class _List(Reading):
-    apps: _Applications | None = None
+    apps: _Applications | None
 
 
 class _One(Reading):
