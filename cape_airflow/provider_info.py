@@ -22,9 +22,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [_CONNECTION_TYPE],
         "hooks": _modules("cape_airflow.hooks.cape"),
-        "operators": _modules("cape_airflow.operators.transform"),
+        "operators": _modules("cape_airflow.operators.spark", "cape_airflow.operators.transform"),
         "sensors": _modules("cape_airflow.sensors.approval"),
-        "triggers": _modules("cape_airflow.triggers.approval"),
+        "triggers": _modules("cape_airflow.triggers.approval", "cape_airflow.triggers.spark"),
+        "extra-links": [
+            "cape_airflow.operators.spark_links.SparkUILink",
+            "cape_airflow.operators.spark_links.SparkHistoryLink",
+        ],
         "plugins": [{"name": "cape", "plugin-class": "cape_airflow.plugins.cape.CapePlugin"}],
         "config": {"cape": _CONFIG},
     }

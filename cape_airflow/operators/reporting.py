@@ -71,12 +71,12 @@ class Reporter:
         """Report that the run failed; that this could not be reported only is a warning: what failed first counts."""
         self._finish(failed(self._progress, error), required=False)
 
-    def progress(self, progress: Progress) -> None:
-        """Log how far the run is, and send it as a heartbeat, every ten seconds."""
+    def progress(self, progress: Progress, words: str = "") -> None:
+        """Log how far the run is, with further words, and send it as a heartbeat, every ten seconds."""
         self._progress = progress
         if self._clock() < self._due:
             return
-        self._log.info("%s", progress.describe())
+        self._log.info("%s", "; ".join(filter(None, (progress.describe(), words))))
         self._heartbeat(progress)
         self._due = self._clock() + _EVERY_SECONDS
 

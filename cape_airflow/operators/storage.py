@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -27,6 +28,16 @@ def refuse_credentials(*urls: str) -> None:
         raise CapeError(
             "source and target may hold no credentials; name an Airflow connection in source_conn_id or target_conn_id"
         )
+
+
+def refuse_secret_names(where: str, *options: Mapping[str, object] | None) -> None:
+    """Refuse options whose names say that they are secret: arguments of tasks are stored and shown.
+
+    Raises:
+        CapeError: one of them does; neither is shown.
+    """
+    if any(_SECRET.search(name) for given in options for name in given or ()):
+        raise CapeError(f"{where} may hold no credentials; put them into the extra of the Airflow connection")
 
 
 def filesystem_of(url: str, conn_id: str | None) -> fsspec.AbstractFileSystem | None:
