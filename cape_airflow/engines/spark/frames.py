@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sf
 from pyspark.sql.pandas import functions as over_arrow
 from pyspark.sql.types import BooleanType, StructField, StructType
 
+from cape_airflow.engines.bound import admitted
 from cape_airflow.engines.frames import key_ring
 from cape_airflow.engines.spark.catalyst import column_of
 from cape_airflow.engines.spark.division import divide, repeatable
@@ -71,8 +73,8 @@ def apply_plan(plan: Plan, keys: KeyRing, df: DataFrame) -> DataFrame:
         df: of classic Spark or Spark Connect, batch or streaming.
 
     Raises:
-        SchemaMismatch: a technique depends on the order or the number of the rows, which Spark does not have; or makes
-            a type that Spark does not know.
+        SchemaMismatch: the plan was compiled for other data; or a technique depends on the place of a row, which rows
+            do not have on Spark; or makes a type that Spark does not know.
         KeyUnavailable: a key cannot be had.
         DataError: guarantees of a stream, which has no end at which they could be checked.
     """
@@ -99,6 +101,7 @@ def applied_to(plan: Plan, keys: KeyRing, df: DataFrame) -> Applied:
     division = divide(plan)
     for kept in division.filters:
         df = df.filter(kept)
+    df = df.select(*(column_of(name) for name in plan.read_columns))
     forms = dict(division.columns)
     if division.kernels is not None:
         df = _with_result(df, division.kernels, keys)
@@ -114,7 +117,7 @@ def _with_result(df: DataFrame, plan: Plan, keys: KeyRing) -> DataFrame:
     result = StructType([*made, StructField(KEPT, BooleanType())])
     suppresses = any(isinstance(step, SuppressRecords) for step in plan.steps)
     if _knows_arrow_functions(df):
-        function = over_arrow.arrow_udf(kernels, result, over_arrow.ArrowUDFType.SCALAR)
+        function = over_arrow.arrow_udf(kernels.de_identified, result)
         if suppresses or not all(repeatable(step) for step in plan.steps if isinstance(step, Transform)):
             function = function.asNondeterministic()  # so that Spark does not evaluate it twice
         df = df.withColumn(RESULT, function(*(column_of(name) for name in plan.read_columns)))
@@ -138,7 +141,9 @@ def _check_that_spark_can(plan: Plan, df: DataFrame) -> None:
                 "of each row, and rows have no order on Spark; leave out the `seed`, or use `add-noise` with "
                 "`consistent: true`"
             )
-    if RESULT in df.columns:
+    schema = arrow_schema(df.schema)
+    admitted(plan, pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in schema], names=schema.names))
+    if RESULT in schema.names:
         raise SchemaMismatch(f"the data has a column `{RESULT}`, a name that is used here; rename it")
     if df.isStreaming and plan.guarantees:
         raise DataError("a stream has no end at which a guarantee could be checked; check what was written of it")

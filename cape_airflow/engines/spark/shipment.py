@@ -100,7 +100,7 @@ class Kernels:
     def _bound(self) -> BoundPlan:
         return BoundPlan(Plan.from_dict(self._plan), KeyRing(self._keys))
 
-    def __call__(self, *columns: pa.Array) -> pa.StructArray:
+    def de_identified(self, *columns: pa.Array) -> pa.Array:
         """Return what the plan makes of rows: a struct for each, of the output columns and whether the row is kept.
 
         Args:
@@ -122,7 +122,7 @@ class Kernels:
         """Yield the batches with the result as their last column, for Spark without functions over Arrow arrays."""
         names = self._bound.plan.read_columns
         for batch in batches:
-            yield batch.append_column(RESULT, self(*(batch.column(name) for name in names)))
+            yield batch.append_column(RESULT, self.de_identified(*(batch.column(name) for name in names)))
 
     def _batch(self, columns: tuple[pa.Array, ...]) -> pa.RecordBatch:
         plan = self._bound.plan
