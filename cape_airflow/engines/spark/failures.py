@@ -28,11 +28,7 @@ def own_errors() -> Iterator[None]:
     except AnalysisException:
         raise
     except PySparkException as error:
-        failure = _translated(error)
-    else:
-        return
-    # Outside of the handler: raised inside, the error would carry Spark's as its context.
-    raise failure
+        raise _translated(error) from None  # so that nobody prints Spark's error below ours
 
 
 def _translated(error: PySparkException) -> CapeError:

@@ -26,7 +26,7 @@ def kernels(text: str, keys: KeyRing, schema: pa.Schema = BATCH.schema) -> Kerne
 
 def test_kernels_do_the_same_after_the_journey(policy, ring) -> None:
     text = policy(HASH)
-    arrived = pickle.loads(pickle.dumps(kernels(text, ring)))
+    arrived = pickle.loads(pickle.dumps(kernels(text, ring)))  # noqa: S301 - our own
     result = arrived.de_identified(*BATCH.columns)
     wanted = BoundPlan(compile_plan(load_policy(text), BATCH.schema), ring).run(BATCH)
     assert result.field(0).equals(wanted.column(0))
@@ -61,8 +61,12 @@ def test_a_plan_that_only_suppresses_rows_still_says_which_stay(policy, ring) ->
 
 def test_moments_in_the_zone_of_a_session_and_large_layouts_are_taken_as_planned(policy, ring) -> None:
     schema = pa.schema({"a": pa.string(), "t": pa.timestamp("us", "UTC")})
-    shipped = kernels(policy("{match: {name: t}, actions: [{transform: {type: date-truncate, unit: day}}]}"), ring, schema)
-    moment = pa.array([90_000_000_000], pa.timestamp("us", "America/New_York"))  # 1970-01-02 01:00 UTC, the day before there
+    shipped = kernels(
+        policy("{match: {name: t}, actions: [{transform: {type: date-truncate, unit: day}}]}"), ring, schema
+    )
+    moment = pa.array(
+        [90_000_000_000], pa.timestamp("us", "America/New_York")
+    )  # 1970-01-02 01:00 UTC, the day before there
     result = shipped.de_identified(pa.array(["x"], pa.large_string()), moment)
     assert result.field(1).cast(pa.int64()).to_pylist() == [86_400_000_000]
 

@@ -31,7 +31,7 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize(("kind", "arrow"), PLAIN.items(), ids=lambda each: str(each))
+@pytest.mark.parametrize(("kind", "arrow"), PLAIN.items(), ids=str)
 def test_plain_types_go_there_and_back(kind, arrow) -> None:
     assert arrow_schema(st.StructType([st.StructField("a", kind)])).field("a").type == arrow
     assert spark_type("a", arrow) == kind
