@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cape_airflow.datasets import open_source, sink
+from cape_airflow.datasets import groups, open_sink, open_source
 
 
 def test_the_footer_tells_schema_and_rows_without_reading_them(tmp_path: Path) -> None:
@@ -36,8 +36,8 @@ def test_C5_memory_follows_a_row_group_and_not_the_file(tmp_path: Path) -> None:
 
 
 def test_rows_are_written_in_groups_of_one_size_whatever_batches_came(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(sink, "GROUP_ROWS", 10)
-    with sink.open_sink(str(tmp_path / "out.parquet"), job_id="a") as target:
+    monkeypatch.setattr(groups, "GROUP_ROWS", 10)
+    with open_sink(str(tmp_path / "out.parquet"), job_id="a") as target:
         target.open(pa.schema([("a", pa.int64())]))
         for start, end in ((0, 3), (3, 3), (3, 26)):
             target.write(pa.record_batch({"a": pa.array(range(start, end), pa.int64())}))
