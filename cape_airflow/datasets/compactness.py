@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cape_airflow.kernels.rows import nulls
-from cape_airflow.kernels.text import is_large
+from cape_airflow.kernels.rows import nulls, offsets_in
 
 _BITS = 8  # in a byte of validity or of booleans
 
@@ -50,9 +49,10 @@ def _is_bitmap(buffer: pa.Buffer | None, length: int) -> bool:
 
 def _is_compact_text(array: pa.Array) -> bool:
     _, ends, data = array.buffers()
-    offsets = np.frombuffer(ends, np.int64 if is_large(array.type) else np.int32)
-    held = 0 if data is None else data.size
-    if len(offsets) != len(array) + 1 or offsets[0] != 0 or offsets[-1] != held:
+    if ends is None:
+        return not len(array)
+    offsets, held = offsets_in(array), 0 if data is None else data.size
+    if ends.size != offsets.nbytes or offsets[0] != 0 or offsets[-1] != held:
         return False
     return not array.null_count or not np.diff(offsets)[nulls(array)].any()
 

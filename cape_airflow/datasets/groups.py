@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from cape_airflow.datasets.compactness import is_fixed_width, is_plain_text
 from cape_airflow.datasets.rows import compact
-from cape_airflow.kernels.rows import bytes_of
+from cape_airflow.kernels.rows import offsets_in
 
 GROUP_ROWS = 131_072
 """Rows in a row group, record batch or written block, so that the bytes do not depend on the batches that came."""
@@ -87,7 +87,7 @@ def _weights(table: pa.Table, ends: NDArray[np.int64]) -> NDArray[np.int64]:
         if is_fixed_width(column.type):
             total += rows * column.type.bit_width // 8
         elif is_plain_text(column.type):
-            total += rows * 4 + np.diff(_offsets(column)[ends], prepend=0)
+            total += rows * 4 + np.diff(_text_bytes(column, ends), prepend=0)
         else:
             starts = ends - rows
             steps = (column.slice(*step) for step in zip(starts.tolist(), rows.tolist(), strict=True))
@@ -95,12 +95,14 @@ def _weights(table: pa.Table, ends: NDArray[np.int64]) -> NDArray[np.int64]:
     return total
 
 
-def _offsets(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Return where the bytes of each row begin in the whole column, and where the last end."""
-    parts = [np.zeros(1, np.int64)]
+def _text_bytes(column: pa.ChunkedArray, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the bytes of the values before these ends."""
+    total, start = np.zeros(len(ends), np.int64), 0
     for chunk in column.chunks:
-        parts.append(bytes_of(chunk)[1][1:] + parts[-1][-1])
-    return np.concatenate(parts)
+        offsets = offsets_in(chunk)
+        total += offsets[np.clip(ends - start, 0, len(chunk))] - offsets[0]
+        start += len(chunk)
+    return total
 
 
 def _weight(step: pa.Array) -> int:
