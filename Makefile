@@ -5,7 +5,7 @@ READY := .venv/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test quick integration lint format docs wheel clean
+.PHONY: help demo test quick twin integration lint format docs wheel clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' Makefile
@@ -19,13 +19,16 @@ $(READY): pyproject.toml uv.lock scripts/prepare.py setup.py $(shell find rust -
 demo: $(READY)  ## run the main job through real Airflow, end to end (KEEP=1 leaves it running)
 	@$(BIN)/python examples/demo/run.py $(if $(KEEP),--keep)
 
-test: lint quick integration  ## linters and the whole suite
+test: lint quick twin integration  ## linters and the whole suite
 
 quick: $(READY)  ## the tests that need no server
 	$(BIN)/pytest -m "not integration"
 
-integration: $(READY)  ## the tests that start Airflow, PostgreSQL or an object store, or kill things
-	@scripts/prepare_postgresql.sh
+twin: $(READY)  ## the tests of all techniques, without native kernels
+	CAPE_KERNELS=python $(BIN)/pytest tests/transformations -m "not integration"
+
+integration: $(READY)  ## the tests that start Airflow, PostgreSQL or an object store, kill things, or count instructions
+	@scripts/prepare_integration.sh
 	$(BIN)/pytest -m integration
 
 lint: $(READY)  ## style, types and import layers

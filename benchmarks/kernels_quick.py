@@ -50,9 +50,9 @@ def contenders(rows: int) -> dict[str, Contenders]:
     sealed = siv.aes_siv_encrypt_hex(emails, KEY, associated_data=BOUND)
     tasks: dict[str, Contenders] = {}
     for name, column in (("HMAC-SHA-256, e-mails", emails), ("HMAC-SHA-256, 0 to 199 bytes", notes)):
-        tasks[name] = {"twin": partial(hashing.hmac_sha256_hex, column, KEY)}
+        tasks[name] = {"twin": partial(hashing.hmac_sha256, column, KEY)}
         for isa in _native.instruction_sets():
-            tasks[name][f"native-{isa}"] = on(isa, partial(native.hmac_sha256_hex, column, KEY))
+            tasks[name][f"native-{isa}"] = on(isa, partial(native.hmac_sha256, column, KEY))
     tasks["AES-SIV encrypt, e-mails"] = {
         "twin": partial(siv.aes_siv_encrypt_hex, emails, KEY, associated_data=BOUND),
         "native": partial(native.aes_siv_encrypt_hex, emails, KEY, associated_data=BOUND),

@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, settings
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 REPOSITORY = Path(__file__).resolve().parent.parent
+KEPT = {"CAPE_SHARED", "CAPE_KERNELS", "CAPE_NATIVE_ISA"}  # where vectors are, and which kernels the suite runs on
 
 
 def _isolate() -> Path:
     """Point HOME and Airflow at an empty folder; runs at import, because Airflow reads its settings when imported."""
     home = Path(tempfile.mkdtemp(prefix="cape-tests-"))
-    for name in [name for name in os.environ if name.startswith(("AIRFLOW_", "CAPE_")) and name != "CAPE_SHARED"]:
+    for name in [name for name in os.environ if name.startswith(("AIRFLOW_", "CAPE_")) and name not in KEPT]:
         del os.environ[name]
     airflow_home = home / "airflow"
     os.environ |= {

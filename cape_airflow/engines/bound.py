@@ -27,7 +27,8 @@ class Rows:
     Args:
         batch: the rows that are left, in the columns that are left.
         survivors: int64 positions of the rows that are left in the batch that came in; None where all are.
-        inputs: columns as they came in, of those that were transformed, for the rows that are left.
+        inputs: columns as they came in, for the rows that are left: those that were transformed, and the plan's
+            `other_columns`.
     """
 
     batch: pa.RecordBatch
@@ -78,7 +79,7 @@ class BoundPlan:
 
     def trace(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.Array | None]:
         """Do as `run`, and tell the int64 positions of the rows that are left; None where all are."""
-        rows = Rows(checked(self.plan, batch))
+        rows = admitted(self.plan, batch)
         for step in self._steps:
             step(rows)
         output = self._output(rows)
@@ -129,8 +130,8 @@ def bind_steps(
     return bound
 
 
-def checked(plan: Plan, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the columns that the plan reads.
+def admitted(plan: Plan, batch: pa.RecordBatch) -> Rows:
+    """Return a batch before the first step: the columns that the plan reads.
 
     Raises:
         SchemaMismatch: one is missing, or of another type than the plan was compiled for.
@@ -144,7 +145,7 @@ def checked(plan: Plan, batch: pa.RecordBatch) -> pa.RecordBatch:
         if batch.schema.field(position).type != wanted:
             found, before = type_name(batch.schema.field(position).type), type_name(wanted)
             raise SchemaMismatch(f"column `{name}` is {found}, and was {before} when the plan was compiled")
-    return batch.select(list(plan.read_columns))
+    return Rows(batch.select(list(plan.read_columns)), inputs={name: batch.column(name) for name in plan.other_columns})
 
 
 def _came_out(field: pa.Field, column: pa.Array) -> pa.Array:
@@ -191,7 +192,8 @@ def _transform(step: Transform, kernel: Kernel, rows: Rows) -> None:
     position = rows.batch.schema.get_field_index(step.column)
     column = rows.batch.column(position)
     place = f"column `{step.column}`, `{step.transformation.type}`"
-    result = attempt(lambda: kernel(column), step.rule, place)
+    others = [rows.inputs[name] for name in step.transformation.other_columns.values()]
+    result = attempt(lambda: kernel(column, *others), step.rule, place)
     if len(result) != len(column):
         raise DataError(f"{step.rule}: {place}: {len(column)} values became {len(result)}: an error of the technique")
     rows.inputs.setdefault(step.column, column)

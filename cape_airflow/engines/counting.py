@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 
-from cape_airflow.engines.bound import Rows, bind_steps, checked
+from cape_airflow.engines.bound import admitted, bind_steps
 from cape_airflow.keys import KeyRing
 from cape_airflow.policy import Plan, SuppressRecords, Transform
 
@@ -41,7 +41,7 @@ def _pass(plan: Plan, end: int, keys: KeyRing, counts: dict[int, int], batches: 
     steps = bind_steps(plan.steps[:end], keys, plan.domain, counts)
     left = 0
     for batch in batches:
-        rows = Rows(checked(plan, batch))
+        rows = admitted(plan, batch)
         for step in steps:
             step(rows)
         left += rows.batch.num_rows

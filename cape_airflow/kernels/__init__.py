@@ -13,15 +13,15 @@ if is_native():
         aes_siv_encrypt_hex,
         ff1_decrypt,
         ff1_encrypt,
-        hmac_sha256_hex,
+        hmac_sha256,
         prf_words,
-        sha256_suffix_hex,
+        sha256_suffix,
     )
 
     _IMPLEMENTATION = f"native-{INSTRUCTION_SET}"
 else:
     from cape_airflow.kernels.ff1 import ff1_decrypt, ff1_encrypt
-    from cape_airflow.kernels.hashing import hmac_sha256_hex, sha256_suffix_hex
+    from cape_airflow.kernels.hashing import hmac_sha256, sha256_suffix
     from cape_airflow.kernels.prf import prf_words
     from cape_airflow.kernels.siv import aes_siv_decrypt_hex, aes_siv_encrypt_hex
 
@@ -32,10 +32,10 @@ __all__ = [
     "aes_siv_encrypt_hex",
     "ff1_decrypt",
     "ff1_encrypt",
-    "hmac_sha256_hex",
+    "hmac_sha256",
     "implementation",
     "prf_words",
-    "sha256_suffix_hex",
+    "sha256_suffix",
 ]
 
 

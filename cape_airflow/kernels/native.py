@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cape_airflow.kernels import _native, choice
+from cape_airflow.kernels.encodings import Encoding, encoded_type, length_of
 from cape_airflow.kernels.ff1 import shortest
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.text import bytes_type, is_large, text_type
@@ -23,14 +24,18 @@ INSTRUCTION_SET = choice.instruction_set(_native.instruction_sets())
 """What the hashes run on; AES finds its own instructions."""
 
 
-def hmac_sha256_hex(array: pa.Array, key: bytes, *, prefix: str = "", digits: int = 64) -> pa.Array:
-    """See `cape_airflow.kernels.hashing.hmac_sha256_hex`."""
-    return _text(_native.hmac_sha256_hex, array, key, prefix, _kept(digits), INSTRUCTION_SET)
+def hmac_sha256(
+    array: pa.Array, key: bytes, *, encoding: Encoding = "hex", prefix: str = "", stop: int | None = None
+) -> pa.Array:
+    """See `cape_airflow.kernels.hashing.hmac_sha256`."""
+    tokens = _text(_native.hmac_sha256, array, key, encoding, prefix, _kept(encoding, stop), INSTRUCTION_SET)
+    return tokens.view(encoded_type(encoding, array.type))
 
 
-def sha256_suffix_hex(array: pa.Array, suffix: bytes, *, stop: int | None = None) -> pa.Array:
-    """See `cape_airflow.kernels.hashing.sha256_suffix_hex`."""
-    return _text(_native.sha256_suffix_hex, array, suffix, _kept(stop), INSTRUCTION_SET)
+def sha256_suffix(array: pa.Array, suffix: bytes, *, encoding: Encoding = "hex", stop: int | None = None) -> pa.Array:
+    """See `cape_airflow.kernels.hashing.sha256_suffix`."""
+    tokens = _text(_native.sha256_suffix, array, suffix, encoding, _kept(encoding, stop), INSTRUCTION_SET)
+    return tokens.view(encoded_type(encoding, array.type))
 
 
 def aes_siv_encrypt_hex(
@@ -69,9 +74,9 @@ def _shortest(alphabet: str) -> int:
     return shortest(max(2, len(alphabet)))  # the kernel refuses alphabets of fewer
 
 
-def _kept(stop: int | None) -> int:
-    """Return how many of 64 digits Python's ``digits[:stop]`` keeps."""
-    return len(range(64)[:stop])
+def _kept(encoding: Encoding, stop: int | None) -> int:
+    """Return how many characters or bytes Python's ``token[:stop]`` keeps."""
+    return len(range(length_of(encoding))[:stop])
 
 
 def _text(kernel: Callable[..., _native.Buffers], array: pa.Array, *arguments: object) -> pa.Array:

@@ -1,7 +1,7 @@
 """Noise from uniform 64-bit words, so many per value that chunks make no difference.
 
 Words come from the operating system: a seedable generator would let a reader who knows some true values work out its
-state, and with it the noise of all others. Or they are keyed by the value: equal values get equal words.
+state, and with it the noise of all others. Or they are keyed, by the value or by a text: equal ones get equal words.
 """
 
 from __future__ import annotations
@@ -13,14 +13,21 @@ from itertools import count
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from cape_airflow.kernels import prf_words
+from cape_airflow.kernels import hmac_sha256, prf_words
+from cape_airflow.kernels.encode import encoded_first
+from cape_airflow.kernels.rows import bytes_of
+from cape_airflow.kernels.text import canonical_text
 
 Words = Callable[[int], npt.NDArray[np.uint64]]
 """Gives the next so many words."""
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+_DIGEST = 16  # bytes: so many that two texts never meet
 
 
 def system_words(number: int) -> npt.NDArray[np.uint64]:
@@ -31,6 +38,27 @@ def system_words(number: int) -> npt.NDArray[np.uint64]:
 def seeded_words(seed: int) -> Words:
     """Return a repeatable source of words (PCG64), for tests only."""
     return np.random.PCG64(seed).random_raw
+
+
+def text_words(array: pa.Array, key: bytes) -> npt.NDArray[np.uint64]:
+    """Return two words per value that stand for its canonical text: the first half of its HMAC-SHA-256.
+
+    Args:
+        array: of a type that has canonical text (see `kernels.text`); equal text has equal words, whatever the type.
+        key: of the HMAC.
+
+    Returns:
+        Shape (values, 2); of no meaning where null.
+
+    Raises:
+        ValueRefused: text that is not UTF-8.
+    """
+
+    def digests(part: pa.Array) -> pa.Array:
+        return hmac_sha256(canonical_text(part), key, encoding="raw", stop=_DIGEST)
+
+    halves, _ = bytes_of(pc.fill_null(encoded_first(digests, array), bytes(_DIGEST)))
+    return halves.view("<u8").astype(np.uint64, copy=False).reshape(-1, 2)
 
 
 class Draws(ABC):
@@ -103,10 +131,10 @@ class Stream(Draws):
 
 
 class Keyed(Draws):
-    """Noise that is a function of key and value (see `prf_words`).
+    """Noise that is a function of a key and of words: of the value (`words_of`) or of a text (`text_words`).
 
     Args:
-        values: shape (values, words of a value).
+        values: shape (values, words of each); the noise is drawn by `prf_words`.
         key: 16, 24 or 32 bytes of AES key.
     """
 

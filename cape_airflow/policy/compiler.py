@@ -13,7 +13,8 @@ from typing import cast
 import pyarrow as pa
 
 from cape_airflow.arrow_types import type_name, unwrapped, without_metadata
-from cape_airflow.errors import Location, PolicyError, SchemaMismatch
+from cape_airflow.errors import Location, PolicyError, SchemaMismatch, did_you_mean
+from cape_airflow.kernels.text import has_canonical_text
 from cape_airflow.policy.condition import Condition
 from cape_airflow.policy.condition_parser import parse_condition
 from cape_airflow.policy.matching import TAGS, assign, missing, tags
@@ -140,10 +141,27 @@ class _Compiler:
         transformation = cast(Transformation, action.technique)  # the other techniques are handled before
         try:
             self._types[name] = transformation.output_type(self._types[name])
+            for parameter, other in transformation.other_columns.items():
+                self._check_other(name, parameter, other)
         except SchemaMismatch as error:
             raise SchemaMismatch(f"{action.location}: column `{name}`: {error}") from None
         self._note(name, transformation, action.location)
         self._steps.append(Transform(name, transformation, action.location.rule))
+
+    def _check_other(self, name: str, parameter: str, other: str) -> None:
+        """Check a column that a technique for column `name` looks at as it came in."""
+        if other == name:
+            raise SchemaMismatch(f"`{parameter}: {other}` is the column itself; leave out `{parameter}`")
+        if other not in self._input.names:
+            raise SchemaMismatch(
+                f"`{parameter}: {other}` is no column of the data{did_you_mean(other, self._input.names)}"
+            )
+        kind = self._input.field(other).type
+        if not has_canonical_text(kind.value_type if pa.types.is_dictionary(kind) else kind):
+            raise SchemaMismatch(
+                f"`{parameter}: {other}` is {type_name(kind)}; it takes text, integers, dates, decimals and booleans, "
+                "whose equal values have one text"
+            )
 
     def _note(self, name: str, technique: Technique, location: Location) -> None:
         self._techniques[name].append(technique)

@@ -115,8 +115,19 @@ class Plan:
             if isinstance(step, SuppressRecords):
                 needed |= step.condition.columns()
             elif isinstance(step, Transform):
-                needed.add(step.column)
+                needed |= {step.column, *step.transformation.other_columns.values()}
         return tuple(name for name in self.input_schema.names if name in needed)
+
+    @property
+    def other_columns(self) -> tuple[str, ...]:
+        """Names of the input columns that techniques for other columns look at (as `subject`), each once."""
+        names = (
+            name
+            for step in self.steps
+            if isinstance(step, Transform)
+            for name in step.transformation.other_columns.values()
+        )
+        return tuple(dict.fromkeys(names))
 
     @property
     def ordered(self) -> bool:

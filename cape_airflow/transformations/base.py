@@ -1,7 +1,7 @@
 """What a technique is: declared once, used by compile, engines, docs, lint and JSON Schema.
 
 - A *technique* is a frozen pydantic model whose fields are the parameters of a policy's ``transform``.
-- A *transformation* is a technique that maps one column to one column of the same length.
+- A *transformation* is a technique that maps one column to one column of the same length; it may look at others.
 - `bind` gives the function that engines run over Arrow arrays. It is where keys and random state come in, so
   that techniques and Plans stay plain data.
 """
@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
@@ -21,7 +21,8 @@ from cape_airflow.arrow_types import type_name
 from cape_airflow.errors import SchemaMismatch, ValueRefused
 from cape_airflow.keys import KeyRing
 
-Kernel = Callable[[pa.Array], pa.Array]
+Kernel = Callable[..., pa.Array]
+"""Called with the array to transform, and those of `Transformation.other_columns`; see `Transformation.bind`."""
 
 
 class Family(StrEnum):
@@ -111,6 +112,15 @@ class Transformation(Technique, ABC):
     """A technique that maps one column to one column: null in, null out; same length; pure."""
 
     @property
+    def other_columns(self) -> Mapping[str, str]:
+        """Columns that the result depends on, too, by the parameter that names each; of most techniques none.
+
+        Kernels get them as they came in, whatever other steps make of them. They are of types that have canonical text
+        (see `kernels.text`), plain or in dictionaries.
+        """
+        return {}
+
+    @property
     def ordered(self) -> bool:
         """Whether the result depends on the position of a row, so that batches must come in order."""
         return False
@@ -133,7 +143,8 @@ class Transformation(Technique, ABC):
         """Return the function that transforms arrays of this column, batch after batch.
 
         A kernel takes an array of a type that `output_type` accepts, of any length or offset, and returns an array of
-        `output_type` and the same length. A new kernel starts new random state.
+        `output_type` and the same length. Arrays of the `other_columns`, of the same rows, follow in their order. A new
+        kernel starts new random state.
 
         Raises:
             KeyUnavailable: a key cannot be had, or is of the wrong length.
@@ -143,9 +154,9 @@ class Transformation(Technique, ABC):
     def named(self, kernel: Kernel, binding: Binding) -> Kernel:
         """Return the kernel with errors that say which technique refused values of which column."""
 
-        def run(array: pa.Array) -> pa.Array:
+        def run(array: pa.Array, *others: pa.Array) -> pa.Array:
             try:
-                return kernel(array)
+                return kernel(array, *others)
             except ValueRefused as error:
                 raise ValueRefused(f"column `{binding.column}`, `{self.type}`: {error}") from None
 

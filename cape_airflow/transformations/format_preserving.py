@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -13,8 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import AfterValidator, Field, model_validator
 
-from cape_airflow.errors import SchemaMismatch, ValueRefused
+from cape_airflow.errors import SchemaMismatch, ValueRefused, did_you_mean
 from cape_airflow.kernels import ff1_encrypt
+from cape_airflow.kernels.encode import encoded_first
 from cape_airflow.kernels.ff1 import SMALLEST_DOMAIN, shortest
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.script import Script
@@ -35,6 +38,9 @@ ALPHABETS = {
     "alphanumeric": string.digits + string.ascii_uppercase + string.ascii_lowercase,
 }
 """The characters that the named alphabets stand for, in the order of their numerals."""
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,23}")
+"""What a name of an alphabet looks like, right or wrong."""
 
 _NEGATIVE = b"-"
 _LEAST_WIDTH = shortest(10)
@@ -65,7 +71,7 @@ class Format:
         width: digits of integers; None for the most that the type allows.
 
     Raises:
-        ValueError: characters that come twice, or too few or too many of them.
+        ValueError: a name of no alphabet; characters that come twice, or too few or too many of them.
     """
 
     alphabet: str
@@ -73,6 +79,8 @@ class Format:
     width: int | None
 
     def __post_init__(self) -> None:
+        if self.alphabet not in ALPHABETS and _WORD.fullmatch(self.alphabet):
+            _check_no_name(self.alphabet)
         Script(self.characters, self.keep)
 
     @property
@@ -105,7 +113,11 @@ class Format:
     def kernel(self, crypt: Crypt) -> Kernel:
         """Return a kernel that encrypts or decrypts, as `crypt` does: one of the FF1 kernels with its key."""
         keyed = partial(crypt, alphabet=self.characters)
-        return lambda array: self._text(array, keyed) if is_text(array.type) else self._integers(array, keyed)
+
+        def converted(array: pa.Array) -> pa.Array:
+            return self._text(array, keyed) if is_text(array.type) else self._integers(array, keyed)
+
+        return partial(encoded_first, converted)
 
     def _text(self, array: pa.Array, crypt: Crypt) -> pa.Array:
         text = checked_text(array)
@@ -164,7 +176,8 @@ class FormatPreservingEncryption(Elementwise):
         key: at least 32 bytes.
         version: the version of the key.
         alphabet: digits, hex, upper-hex, lower, upper, letters (both cases), lower-alphanumeric, upper-alphanumeric,
-            alphanumeric, or 2 to 65,536 distinct characters.
+            alphanumeric, or 2 to 65,536 distinct characters. Of these, what looks like a name is written in ascending
+            order (``ACGT``, not ``TGCA``), so that no misspelt name is taken for characters.
         keep: characters outside of the alphabet that may stand in a value and stay as they are, e.g. ``"- "``.
         width: digits of integers, 6 or more; None for as many as every number of them fits the type: 18 for int64, 19
             for uint64, 9 for int32 and uint32. Shorter types are refused.
@@ -215,6 +228,20 @@ def format_key(binding: Binding, reference: KeyReference, version: int) -> bytes
     """
     key = binding.keys.get(reference.ref)
     return subkey(binding, key, version, technique=FormatPreservingEncryption.type, length=32)
+
+
+def _check_no_name(word: str) -> None:
+    """Check that a word is characters in ascending order and like no name, for a misspelt name is no alphabet.
+
+    Raises:
+        ValueError: it can be a name.
+    """
+    hint = did_you_mean(word, ALPHABETS)
+    if hint or not all(before < after for before, after in pairwise(word)):
+        raise ValueError(
+            f"no alphabet `{word}`{hint} (known: {', '.join(ALPHABETS)}); if these are the characters themselves, "
+            "write them in ascending order, with digits before upper case before lower case"
+        )
 
 
 def _widest(integer: pa.DataType) -> int:

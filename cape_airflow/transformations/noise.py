@@ -1,18 +1,20 @@
-"""Noise of version 2, from the operating system's randomness or keyed by the value; the type stays."""
+"""Noise of version 2, from the operating system's randomness or keyed by value or subject; the type stays."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+import rfc8785
 from pydantic import Field, model_validator
 
-from cape_airflow.errors import SchemaMismatch
+from cape_airflow.errors import SchemaMismatch, ValueRefused
 from cape_airflow.kernels import dates, noise
 from cape_airflow.kernels.numbers import (
     add_clipped,
@@ -23,11 +25,13 @@ from cape_airflow.kernels.numbers import (
     to_numpy,
     words_of,
 )
+from cape_airflow.kernels.refusal import refused
 from cape_airflow.transformations.base import Binding, Example, Kernel, KeyReference
 from cape_airflow.transformations.keyed import subkey
 from cape_airflow.transformations.parameters import Finite
 from cape_airflow.transformations.randomized import Randomized
 
+_KEY = 32  # bytes
 _LARGEST = 2**62  # of a whole number of noise, so that sums and products stay within 64 bits
 
 
@@ -42,11 +46,19 @@ class AddNoise(Randomized):
     pseudorandom function (AES): equal values of a type get equal noise in all columns and data sets with the same key
     and domain, so that repeated runs cannot be averaged, and tables still agree. All types of integers count as one
     type, and so do all types of floats. Between unlike processors, the last bits of gaussian and laplace noise may
-    differ in floats. When the key is rotated, the noise changes. It cannot depend on another column, as on the person.
+    differ in floats. When the key is rotated, the noise changes.
+
+    With `subject` it is drawn for every value of another column instead, as for every patient (date shifting): all of a
+    subject's dates and timestamps, all its integers, all its floats move by the same amount, in all columns and data
+    sets with the same key, domain, distribution, `min`, `max`, `scale` and `unit`, so that the days between two visits
+    stay. Where one of these differs, so does the noise, and tells nothing of the other. The subject is taken as it came
+    in, whatever becomes of its column, by its text: the integer 5, the decimal 5.00 and the text ``5`` are one. A value
+    without a subject is refused.
 
     Not given: differential privacy. The noise is not calibrated and no budget is kept; outliers stay outliers, and
     averages over many rows or repeated runs uncover what one row hides. Consistent noise shows which values are equal,
-    and who learns one true value knows it in all rows. The time of day stays where `unit` is day.
+    and who learns one true value knows it in all rows; noise by `subject` keeps what lies between two values of one
+    subject, and who learns one true value knows all of that subject. The time of day stays where `unit` is day.
 
     Args:
         distribution: uniform, gaussian or laplace.
@@ -56,6 +68,8 @@ class AddNoise(Randomized):
         unit: for dates and timestamps: week, day, hour, minute or second.
         consistent: whether equal values get equal noise; needs a `key`.
         key: for consistent noise, at least 32 bytes; the primary version is used.
+        subject: for consistent noise: the column whose values get noise each of their own, instead of the values
+            themselves. It holds text, integers, dates, decimals or booleans, and may be dropped.
         seed: only for tests: whoever knows it can take the noise away.
     """
 
@@ -69,6 +83,7 @@ class AddNoise(Randomized):
     unit: Literal["week", "day", "hour", "minute", "second"] | None = None
     consistent: bool = False
     key: KeyReference | None = None
+    subject: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _consistent_noise_is_keyed(self) -> Self:
@@ -76,6 +91,8 @@ class AddNoise(Randomized):
             raise ValueError("`consistent: true` and a `key` go together")
         if self.consistent and self.seed is not None:
             raise ValueError("consistent noise takes its randomness from the key, not from a `seed`")
+        if self.subject is not None and not self.consistent:
+            raise ValueError("a `subject` needs `consistent: true` and a `key`")
         return self
 
     @model_validator(mode="after")
@@ -92,13 +109,23 @@ class AddNoise(Randomized):
 
     @property
     def is_linkable(self) -> bool:
-        """Whether equal values stay equal."""
+        """Whether equal values, of one subject where there is one, stay equal."""
         return self.consistent
+
+    @property
+    def other_columns(self) -> Mapping[str, str]:
+        """The subject, where there is one."""
+        return {"subject": self.subject} if self.subject is not None else super().other_columns
 
     def notes(self) -> Iterator[str]:
         """Say what this noise is not, and what consistent noise shows."""
         yield from super().notes()
-        if self.consistent:
+        if self.subject is not None:
+            yield (
+                f"noise by `{self.subject}`: what lies between two values of one subject is kept exactly, and whoever "
+                "learns one true value knows all of that subject"
+            )
+        elif self.consistent:
             yield "consistent noise: equal values stay equal, and whoever learns one true value knows it in all rows"
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
@@ -121,8 +148,8 @@ class AddNoise(Randomized):
         """Return a kernel with its own stream of random words, or with the key's primary version."""
         source = self._source(binding)
 
-        def add(array: pa.Array) -> pa.Array:
-            draws = source(array)
+        def add(array: pa.Array, *subject: pa.Array) -> pa.Array:
+            draws = source(array, *subject)
             if pa.types.is_floating(array.type):
                 return add_floats(array, self._real(draws))
             whole = self._whole(draws, array.type)
@@ -133,13 +160,32 @@ class AddNoise(Randomized):
 
         return add
 
-    def _source(self, binding: Binding) -> Callable[[pa.Array], noise.Draws]:
+    def _source(self, binding: Binding) -> Callable[..., noise.Draws]:
         if self.key is None:
             words = noise.system_words if self.seed is None else noise.seeded_words(self.seed)
             return lambda array: noise.Stream(words, len(array))
         key = binding.keys.get(self.key.ref)
-        secret = subkey(binding, key, key.primary, technique=self.type, length=32)
-        return lambda array: noise.Keyed(words_of(array), secret)
+        if self.subject is None:
+            secret = subkey(binding, key, key.primary, technique=self.type, length=_KEY)
+            return lambda array: noise.Keyed(words_of(array), secret)
+        secrets = subkey(binding, key, key.primary, technique=self._of_subjects(), length=2 * _KEY)
+        return lambda array, subject: noise.Keyed(self._subjects(array, subject, secrets[:_KEY]), secrets[_KEY:])
+
+    def _of_subjects(self) -> str:
+        """Return what subkeys of subject noise are for: with other parameters the noise must tell nothing of this."""
+        drawn = self.model_dump(include={"distribution", "min", "max", "scale", "unit"})
+        return f"{self.type}/subject/{rfc8785.dumps(drawn).decode()}"
+
+    def _subjects(self, array: pa.Array, subject: pa.Array, secret: bytes) -> npt.NDArray[np.uint64]:
+        """Return the words of the subject of each value."""
+        unknown = pc.sum(pc.and_(array.is_valid(), subject.is_null())).as_py()
+        if unknown:
+            way_out = f"suppress such rows, by a rule with `where: {self.subject} is null`"
+            raise refused(unknown, f"their `subject`, column `{self.subject}`, is null; {way_out}")
+        try:
+            return noise.text_words(subject, secret)
+        except ValueRefused as error:
+            raise ValueRefused(f"`subject`, column `{self.subject}`: {error}") from None
 
     def _real(self, draws: noise.Draws) -> noise.Floats:
         if self.min is not None and self.max is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
 import pyarrow as pa
-from pydantic import Field, model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 
-from cape_airflow.kernels import aes_siv_encrypt_hex, hmac_sha256_hex
+from cape_airflow.kernels import aes_siv_encrypt_hex, hmac_sha256
 from cape_airflow.kernels.encode import encoded_first
+from cape_airflow.kernels.encodings import BITS, Encoding, encoded_type, length_of
 from cape_airflow.kernels.text import canonical_text, has_canonical_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
 from cape_airflow.transformations.keyed import subkey
@@ -22,22 +23,26 @@ TAKES = "text, integers, dates, decimals and booleans"
 ENCRYPTED = "e1_6ae1ee75048bf9a1d01f22383346981f574e14e4fdba8ccb7c27cbb066ce043ba8"
 """The token of the examples."""
 
-_SAFE_LENGTH = 32  # hex digits: 128 bits
+_SAFE, _LEAST = 128, 32  # bits of a token
 
 
 class KeyedHash(Elementwise):
     """Replace values by a keyed hash of their canonical text: HMAC-SHA-256 (RFC 2104), not reversible.
 
-    Takes text, integers, dates, decimals and booleans. Tokens are ``t`` + key version + ``_`` + lower-case hex. Equal
+    Takes text, integers, dates, decimals and booleans. Tokens are ``t`` + key version + ``_`` + lower-case hex or
+    base32 (alphabet of RFC 4648, section 6; no padding); raw ones are a binary column of nothing but the hash. Equal
     values give equal tokens in all columns and data sets with the same key and domain, whatever their type (the integer
     5, the decimal 5.00 and the text ``5`` join), and never across domains.
 
-    Not given: anonymity. Equal values can still be counted and joined, and whoever has the key can test guesses.
+    Not given: anonymity. Equal values can still be counted and joined, and whoever has the key can test guesses. Raw
+    tokens do not tell the key version, so that those of two versions look alike.
 
     Args:
         key: at least 32 bytes; the primary version is used.
-        length: hex digits of a token, 32 to 64.
-        lossy: allows a length of 8 to 31, at which different values may share a token.
+        encoding: ``hex``, ``base32`` or ``raw``.
+        length: characters of the hash that a token keeps, or bytes of a raw one; all by default: 64 hex digits, 52
+            characters of base32, or 32 bytes. At least 128 bits of it: 32, 26 or 16.
+        lossy: allows a length down to 32 bits (8, 7 or 4), at which different values may share a token.
     """
 
     type: ClassVar[str] = "keyed-hash"
@@ -49,33 +54,49 @@ class KeyedHash(Elementwise):
     )
 
     key: KeyReference
-    length: Annotated[int, Field(ge=8, le=64)] = 64
+    encoding: Encoding = "hex"
+    length: int | None = None
     lossy: bool = False
+
+    @field_validator("length")
+    @classmethod
+    def _in_range(cls, length: int | None, info: ValidationInfo) -> int | None:
+        """Return None for the whole hash, so that a policy has one digest whether or not it says so."""
+        encoding = info.data.get("encoding", "hex")  # it is missing where it was refused
+        least, most = length_of(encoding, _LEAST), length_of(encoding)
+        if length is not None and not least <= length <= most:
+            raise ValueError(f"should be greater than or equal to {least} and at most {most} in {encoding}")
+        return None if length == most else length
 
     @model_validator(mode="after")
     def _only_lossy_is_short(self) -> Self:
-        if self.length < _SAFE_LENGTH and not self.lossy:
-            raise ValueError(f"`length` is at least {_SAFE_LENGTH}, or say `lossy: true`")
+        if self._bits < _SAFE and not self.lossy:
+            raise ValueError(f"`length` is at least {length_of(self.encoding, _SAFE)}, or say `lossy: true`")
         return self
+
+    @property
+    def _bits(self) -> int:
+        return BITS[self.encoding] * (self.length or length_of(self.encoding))
 
     def notes(self) -> Iterator[str]:
         """Say how likely a short token is shared."""
-        if self.length < _SAFE_LENGTH:
-            pairs = 10**12 / 2 / 16**self.length
+        if self._bits < _SAFE:
+            pairs = 10**12 / 2 / 2**self._bits
             yield f"lossy tokens: of 1,000,000 different values, about {pairs:.2g} pairs are expected to share one"
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
-        """Return string, or large_string for large_string."""
-        return _token_type(self, input_type)
+        """Return string, or binary for raw tokens; large_string or large_binary for large_string."""
+        return encoded_type(self.encoding, _token_type(self, input_type))
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version."""
         key = binding.keys.get(self.key.ref)
         secret = subkey(binding, key, key.primary, technique=self.type, length=32)
-        prefix = f"t{key.primary}_"
+        prefix = "" if self.encoding == "raw" else f"t{key.primary}_"
 
         def token(array: pa.Array) -> pa.Array:
-            return hmac_sha256_hex(canonical_text(array), secret, prefix=prefix, digits=self.length)
+            text = canonical_text(array)
+            return hmac_sha256(text, secret, encoding=self.encoding, prefix=prefix, stop=self.length)
 
         return partial(encoded_first, token)
 

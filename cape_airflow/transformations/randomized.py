@@ -39,7 +39,11 @@ class Randomized(OverValues):
         """Return a kernel that takes plain arrays and dictionary arrays."""
         kernel = self.value_kernel(binding)
 
-        def run(array: pa.Array) -> pa.Array:
-            return kernel(array.dictionary_decode() if pa.types.is_dictionary(array.type) else array)
+        def run(*columns: pa.Array) -> pa.Array:
+            return kernel(*(_plain(column) for column in columns))
 
         return self.named(run, binding)
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column

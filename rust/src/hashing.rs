@@ -6,11 +6,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::column::{Column, ColumnBuffers};
+use crate::encoding::Encoding;
 use crate::group::{Group, Message};
-use crate::hex;
 use crate::isa::Isa;
 use crate::output::TextOutput;
-use crate::sha256::{Keyed, Loops, Row, States};
+use crate::sha256::{DIGEST, Keyed, Loops, Row, States};
 #[cfg(target_arch = "x86_64")]
 use crate::sha256::{Pair, Sixteen};
 
@@ -21,10 +21,12 @@ const WINDOW: usize = 512;
 pub struct Task<'a> {
     /// The hash.
     pub keyed: Keyed<'a>,
+    /// What tokens are written in.
+    pub encoding: Encoding,
     /// Stands before every token.
     pub prefix: &'a [u8],
-    /// Hex digits kept, at most 64.
-    pub digits: usize,
+    /// Characters kept, at most as many as the encoding has.
+    pub length: usize,
     /// How.
     pub isa: Isa,
 }
@@ -32,12 +34,14 @@ pub struct Task<'a> {
 impl Task<'_> {
     /// Write the token of a message to its place.
     #[inline(always)]
-    fn write(&self, digest: &[u8; 32], message: &Message, tokens: &mut [u8]) {
-        let Self { prefix, digits, .. } = self;
-        let length = prefix.len() + digits;
-        let token = &mut tokens[message.place * length..][..length];
-        copy(prefix, token);
-        copy(&hex::digits(digest).as_flattened()[..*digits], &mut token[prefix.len()..]);
+    fn write(&self, digest: &[u8; DIGEST], message: &Message, tokens: &mut [u8]) {
+        let length = self.prefix.len() + self.length;
+        let (start, token) = tokens[message.place * length..][..length].split_at_mut(self.prefix.len());
+        match *self.prefix {
+            [first, second, third] => start.copy_from_slice(&[first, second, third]), // without a call
+            _ => start.copy_from_slice(self.prefix),
+        }
+        self.encoding.write(digest, token);
     }
 }
 
@@ -48,7 +52,7 @@ pub fn fixed_length_text<'py>(
     task: &Task<'_>,
 ) -> PyResult<Bound<'py, PyTuple>> {
     let column = buffers.column()?;
-    let length = task.prefix.len() + task.digits;
+    let length = task.prefix.len() + task.length;
     let mut output = TextOutput::new(py, &column, |_| length)?;
     py.detach(|| run(task, &column, output.of_length(&column, length)));
     output.into_tuple(py)
@@ -121,22 +125,12 @@ unsafe fn hash_window<S: States>(task: &Task<'_>, group: &mut Group<'_>, window:
 
 /// The digests as bytes.
 #[inline(always)]
-fn by_lane(digests: &[Row; 8], count: usize) -> [[u8; 32]; 16] {
-    let mut bytes = [[0; 32]; 16];
+fn by_lane(digests: &[Row; 8], count: usize) -> [[u8; DIGEST]; 16] {
+    let mut bytes = [[0; DIGEST]; 16];
     for (word, row) in digests.iter().enumerate() {
         for (digest, word_of_lane) in bytes.iter_mut().zip(&row.0[..count]) {
             digest.as_chunks_mut().0[word] = word_of_lane.to_be_bytes();
         }
     }
     bytes
-}
-
-/// Copy all bytes to the start of `to`; the usual lengths without a call.
-#[inline(always)]
-fn copy(from: &[u8], to: &mut [u8]) {
-    match from.len() {
-        3 => to[..3].copy_from_slice(&from[..3]),
-        64 => to[..64].copy_from_slice(&from[..64]),
-        length => to[..length].copy_from_slice(from),
-    }
 }

@@ -6,6 +6,7 @@
 mod aes;
 mod cmac;
 mod column;
+mod encoding;
 mod ff1;
 mod formats;
 mod group;
@@ -31,6 +32,7 @@ mod _native {
 
     use crate::aes::{self, BlockCipher};
     use crate::column::{Bytes, ColumnBuffers};
+    use crate::encoding::Encoding;
     use crate::ff1::{Direction, Ff1};
     use crate::hashing::{Task, fixed_length_text};
     use crate::isa::{Isa, available_isas};
@@ -46,30 +48,32 @@ mod _native {
         available_isas().map(Isa::name).collect()
     }
 
-    /// HMAC-SHA-256 (RFC 2104) of each value: `prefix` and the first `digits` hex digits.
+    /// HMAC-SHA-256 (RFC 2104) of each value: `prefix` and the first `length` characters of it.
     #[pyfunction]
-    fn hmac_sha256_hex<'py>(
+    fn hmac_sha256<'py>(
         py: Python<'py>,
         column: ColumnBuffers,
         key: &[u8],
+        encoding: Encoding,
         prefix: &str,
-        digits: usize,
+        length: usize,
         isa: Isa,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let task = Task { keyed: Keyed::hmac(key), prefix: prefix.as_bytes(), digits, isa };
+        let task = Task { keyed: Keyed::hmac(key), encoding, prefix: prefix.as_bytes(), length, isa };
         fixed_length_text(py, &column, &task)
     }
 
-    /// SHA-256 of each value followed by `suffix`: the first `digits` hex digits.
+    /// SHA-256 of each value followed by `suffix`: the first `length` characters of it.
     #[pyfunction]
-    fn sha256_suffix_hex<'py>(
+    fn sha256_suffix<'py>(
         py: Python<'py>,
         column: ColumnBuffers,
         suffix: &[u8],
-        digits: usize,
+        encoding: Encoding,
+        length: usize,
         isa: Isa,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let task = Task { keyed: Keyed::suffix(suffix), prefix: b"", digits, isa };
+        let task = Task { keyed: Keyed::suffix(suffix), encoding, prefix: b"", length, isa };
         fixed_length_text(py, &column, &task)
     }
 

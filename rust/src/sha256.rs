@@ -17,6 +17,9 @@ pub use sha_ni::Pair;
 /// Bytes of a message block.
 pub const BLOCK: usize = 64;
 
+/// Bytes of a digest.
+pub const DIGEST: usize = 32;
+
 /// One chaining value.
 pub type State = [u32; 8];
 

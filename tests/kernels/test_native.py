@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import string
-from collections.abc import Callable
+from base64 import b32encode
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cape_airflow.kernels import ff1, prf, siv
-from cape_airflow.kernels.text import text_type
+from cape_airflow.kernels import ff1, hashing, prf, siv
+from cape_airflow.kernels.encodings import Encoding
+from cape_airflow.kernels.text import bytes_type, text_type
 
 _native = pytest.importorskip("cape_airflow.kernels._native", reason="the native kernels were not built")
 native = pytest.importorskip("cape_airflow.kernels.native")
@@ -55,29 +56,34 @@ def same(result: pa.Array, expected: pa.Array) -> None:
     assert result.to_pylist() == expected.to_pylist()
 
 
-def tokens(array: pa.Array, token: Callable[[bytes], str]) -> pa.Array:
-    """What comes out for a column if that comes out for a value."""
-    values = array.cast(pa.large_binary()).to_pylist()
-    return pa.array([None if value is None else token(value) for value in values], text_type(array.type))
+ENCODINGS = st.sampled_from(["hex", "base32", "raw"])
+STOPS = st.one_of(st.none(), st.integers(-70, 70))
 
 
 @every_example
 @given(
     array=columns(TEXT),
     key=st.binary(max_size=200),
+    encoding=ENCODINGS,
     prefix=st.sampled_from(["", "t1_", "é" * 9]),
-    digits=st.integers(-70, 70),
+    stop=STOPS,
 )
-def test_hmac_is_the_standard_librarys(isa: str, array: pa.Array, key: bytes, prefix: str, digits: int) -> None:
-    expected = tokens(array, lambda value: prefix + hmac.digest(key, value, "sha256").hex()[:digits])
-    same(native.hmac_sha256_hex(array, key, prefix=prefix, digits=digits), expected)
+def test_hmac_is_the_twins(
+    isa: str, array: pa.Array, key: bytes, encoding: Encoding, prefix: str, stop: int | None
+) -> None:
+    plain = array.cast(bytes_type(array.type))
+    expected = hashing.hmac_sha256(plain, key, encoding=encoding, prefix=prefix, stop=stop)
+    same(native.hmac_sha256(array, key, encoding=encoding, prefix=prefix, stop=stop), expected)
 
 
 @every_example
-@given(array=columns(TEXT), suffix=st.binary(max_size=200), stop=st.one_of(st.none(), st.integers(-70, 70)))
-def test_the_suffix_hash_is_the_standard_librarys(isa: str, array: pa.Array, suffix: bytes, stop: int | None) -> None:
-    expected = tokens(array, lambda value: hashlib.sha256(value + suffix).hexdigest()[:stop])
-    same(native.sha256_suffix_hex(array, suffix, stop=stop), expected)
+@given(array=columns(TEXT), suffix=st.binary(max_size=200), encoding=ENCODINGS, stop=STOPS)
+def test_the_suffix_hash_is_the_twins(
+    isa: str, array: pa.Array, suffix: bytes, encoding: Encoding, stop: int | None
+) -> None:
+    plain = array.cast(bytes_type(array.type))
+    expected = hashing.sha256_suffix(plain, suffix, encoding=encoding, stop=stop)
+    same(native.sha256_suffix(array, suffix, encoding=encoding, stop=stop), expected)
 
 
 def test_every_length_in_any_company_gives_the_digest_of_hashlib(isa: str) -> None:
@@ -85,9 +91,13 @@ def test_every_length_in_any_company_gives_the_digest_of_hashlib(isa: str) -> No
     lengths = [*range(300), 70_000, 100_003, *random.integers(0, 60, 2_000), *random.integers(0, 3_000, 600)]
     values = [random.bytes(int(length)) for length in random.permutation(lengths)]
     array = pa.array(values, pa.binary())
-    expected = [hmac.digest(b"key", value, "sha256").hex() for value in values]
-    assert native.hmac_sha256_hex(array, b"key").to_pylist() == expected
-    assert native.sha256_suffix_hex(array, b"key").to_pylist() == [
+    digests = [hmac.digest(b"key", value, "sha256") for value in values]
+    assert native.hmac_sha256(array, b"key", encoding="raw").to_pylist() == digests
+    assert native.hmac_sha256(array, b"key").to_pylist() == [digest.hex() for digest in digests]
+    assert native.hmac_sha256(array, b"key", encoding="base32").to_pylist() == [
+        b32encode(digest).decode().lower().rstrip("=") for digest in digests
+    ]
+    assert native.sha256_suffix(array, b"key").to_pylist() == [
         hashlib.sha256(value + b"key").hexdigest() for value in values
     ]
 

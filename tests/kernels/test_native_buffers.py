@@ -39,7 +39,7 @@ UNSOUND = {
 @pytest.mark.parametrize("column", UNSOUND.values(), ids=UNSOUND)
 def test_buffers_that_are_no_column_are_refused_before_they_are_read(column: tuple[object, ...]) -> None:
     with pytest.raises(ValueError, match="the buffers are no Arrow column"):
-        _native.hmac_sha256_hex(column, b"key", "", 64, "portable")
+        _native.hmac_sha256(column, b"key", "hex", "", 64, "portable")
     with pytest.raises(ValueError, match="the buffers are no Arrow column"):
         _native.aes_siv_encrypt_hex(column, bytes(32), [], "")
     with pytest.raises(ValueError, match="the buffers are no Arrow column"):
@@ -56,7 +56,12 @@ def test_words_that_make_no_rows_are_refused(count: int, size: int) -> None:
 
 def test_an_instruction_set_that_the_machine_lacks_is_refused() -> None:
     with pytest.raises(ValueError, match="this machine has no instruction set mmx"):
-        _native.hmac_sha256_hex((0, 0, False, None, int32s(), None), b"key", "", 64, "mmx")
+        _native.hmac_sha256((0, 0, False, None, int32s(), None), b"key", "hex", "", 64, "mmx")
+
+
+def test_an_encoding_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no encoding base64"):
+        _native.hmac_sha256((0, 0, False, None, int32s(), None), b"key", "base64", "", 64, "portable")
 
 
 def test_more_text_than_a_column_can_hold_is_refused_before_it_is_made() -> None:
@@ -64,15 +69,15 @@ def test_more_text_than_a_column_can_hold_is_refused_before_it_is_made() -> None
     with pytest.raises(
         ValueRefused, match=r"^3000 values refused: together they give more than 2 GiB of text; use smaller"
     ):
-        native.hmac_sha256_hex(array, b"key", prefix="x" * 1_100_000)
-    large = native.hmac_sha256_hex(array[:3].cast(pa.large_string()), b"key", prefix="x" * 1_100_000)
+        native.hmac_sha256(array, b"key", prefix="x" * 1_100_000)
+    large = native.hmac_sha256(array[:3].cast(pa.large_string()), b"key", prefix="x" * 1_100_000)
     assert len(large[2].as_py()) == 1_100_064
 
 
 LONG = pa.array(["0123456789" * 2_000] * 2_500)
 KEY, DIGITS = bytes(64), "0123456789"
 WORK = {
-    "hash": lambda: native.hmac_sha256_hex(LONG, KEY),
+    "hash": lambda: native.hmac_sha256(LONG, KEY),
     "seal": lambda: native.aes_siv_encrypt_hex(LONG, KEY),
     "open": lambda: native.aes_siv_decrypt_hex(native.aes_siv_encrypt_hex(LONG, KEY), KEY),
     "format": lambda: native.ff1_encrypt(pa.array(["0123456789" * 100] * 2_000), KEY[:32], alphabet=DIGITS),

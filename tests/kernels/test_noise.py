@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import hmac
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +79,18 @@ def test_what_is_keyed_depends_on_key_and_value_alone() -> None:
         assert function(noise.Keyed(values[1:2], bytes(32))).tolist() == [second]
         assert function(noise.Keyed(values[:1], bytes(16))).tolist() != [first]
         assert function(noise.Keyed(values[:0], bytes(32))).tolist() == []
+
+
+@given(texts=st.lists(st.one_of(st.none(), st.text(max_size=5)), max_size=8), start=st.integers(0, 8))
+def test_words_of_text_are_the_first_half_of_its_hmac(texts: list[str | None], start: int) -> None:
+    key = bytes(range(32))
+    for column in (pa.array(texts, pa.large_string())[start:], pa.array(texts * 200, pa.string_view())[start:]):
+        words = noise.text_words(column, key)
+        assert words.shape == (len(column), 2)
+        for text, found in zip(column.to_pylist(), words.tolist(), strict=True):
+            if text is not None:
+                digest = hmac.digest(key, text.encode(), "sha256")
+                assert found == [int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little")]
 
 
 @given(sizes=st.lists(st.integers(0, 50), min_size=1), seed=st.integers(0, 2**32))

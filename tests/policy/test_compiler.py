@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -47,6 +50,54 @@ def test_a_column_with_noise_is_linkable_only_if_equal_values_stay_equal(more: s
     noise = "{match: {name: age}, actions: [{transform: {type: add-noise, min: -5, max: 5" + more + "}}]}"
     [column] = _plan(_version_2(noise), pa.schema({"age": pa.int64()})).columns
     assert column.linkable is linkable
+
+
+def _shifted(subject: str, **types: pa.DataType) -> Plan:
+    shift = f"{{type: add-noise, min: -9, max: 9, unit: day, consistent: true, key: {{ref: k}}, subject: {subject}}}"
+    rules = ("{match: {name: [patient, notes], optional: true}, actions: [drop]}",)
+    rules += (f"{{match: {{pattern: '*_date'}}, actions: [{{transform: {shift}}}]}}",)
+    schema = {"notes": pa.string(), "patient": pa.string(), "visit_date": pa.date32(), "birth_date": pa.date32()}
+    return _plan(_version_2(*rules), pa.schema({**schema, **types}))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.decimal128(9, 2), pa.bool_(), pa.date32(), pa.dictionary(pa.int8(), pa.large_string())]
+)
+def test_the_subject_of_noise_is_read_also_where_it_is_dropped(kind: pa.DataType) -> None:
+    plan = _shifted("patient", patient=kind)
+    assert plan.other_columns == ("patient",)
+    assert plan.read_columns == ("patient", "visit_date", "birth_date")
+    assert plan.output_schema.names == ["visit_date", "birth_date"]
+    assert any("column `birth_date`: noise by `patient`" in warning for warning in plan.warnings)
+
+
+@pytest.mark.parametrize(
+    ("subject", "types", "words"),
+    [
+        ("pateint", {}, "`subject: pateint` is no column of the data; did you mean `patient`?"),
+        ("birth_date", {}, "column `birth_date`: `subject: birth_date` is the column itself; leave out `subject`"),
+        ("patient", {"patient": pa.float64()}, "`subject: patient` is double; it takes text, integers, dates"),
+        ("patient", {"patient": pa.dictionary(pa.int8(), pa.float32())}, "`subject: patient` is dictionary<"),
+        ("patient", {"patient": pa.list_(pa.string())}, "`subject: patient` is list; it takes text"),
+    ],
+)
+def test_c6_a_subject_that_cannot_be_one_is_refused(subject: str, types: dict[str, pa.DataType], words: str) -> None:
+    with pytest.raises(SchemaMismatch) as caught:
+        _shifted(subject, **types)
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("policy:5:")
+
+
+def test_every_policy_in_the_documentation_is_one(repository: Path) -> None:
+    page = (repository / "docs" / "policy.md").read_text(encoding="utf-8")
+    policies = [load_policy(text) for text in re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)]
+    assert len(policies) == 3
+    dates = pa.schema({"patient_id": pa.int64(), "birth_date": pa.date32(), "admitted_at": pa.timestamp("us")})
+    with pytest.raises(SchemaMismatch, match="`discharged_at`"):
+        compile_plan(policies[-1], dates)
+    assert compile_plan(policies[-1], dates.append(pa.field("discharged_at", pa.date32()))).other_columns == (
+        "patient_id",
+    )
 
 
 def test_version_2_suppresses_rows_by_their_input_values_first() -> None:

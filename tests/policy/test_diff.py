@@ -34,5 +34,16 @@ def test_with_a_schema_the_effect_on_each_column_is_compared() -> None:
     ]
 
 
+def test_another_subject_is_another_effect() -> None:
+    noise = "{type: add-noise, min: 0, max: 9, consistent: true, key: {ref: k}, subject: SUBJECT}"
+    text = f"version: 2\ndefault: keep\nrules: [{{match: {{name: age}}, actions: [{{transform: {noise}}}]}}]"
+    before, after = (load_policy(text.replace("SUBJECT", subject)) for subject in ("person", "household"))
+    schema = pa.schema({"age": pa.int64(), "person": pa.string(), "household": pa.string()})
+    for known in (None, schema):
+        [change] = diff(before, after, known)
+        assert 'subject="person"' in change.before
+        assert 'subject="household"' in change.after
+
+
 def test_a_policy_does_not_differ_from_itself() -> None:
     assert diff(NEW, NEW) == []

@@ -26,5 +26,11 @@ def test_a_negated_condition_that_forgets_missing_values_is_a_warning() -> None:
         assert lint(load_policy(text.replace("WHERE", f'"{remembers}"'))) == []
 
 
+def test_what_noise_by_subject_shows_is_told_to_the_reviewer() -> None:
+    noise = "{type: add-noise, min: 0, max: 9, consistent: true, key: {ref: k}, subject: person}"
+    findings = lint(load_policy(f"version: 2\nrules: [{{match: {{name: a}}, actions: [{{transform: {noise}}}]}}]"))
+    assert any("learns one true value knows all of that subject" in finding.message for finding in findings)
+
+
 def test_a_policy_that_covers_everything_has_no_finding() -> None:
     assert lint(load_policy("version: 2\nrules: [{match: {name: a}, actions: [drop]}]")) == []

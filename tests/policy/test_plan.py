@@ -22,6 +22,9 @@ rules:
     actions: [drop]
   - match: {name: age}
     keep: {reason: coarse}
+  - match: {name: visit}
+    actions:
+      - transform: {type: add-noise, min: -9, max: 9, unit: day, consistent: true, key: {ref: k}, subject: notes}
   - where: age < 18 or notes like 'x%'
     actions: [suppress-record]
 guarantees:
@@ -33,6 +36,7 @@ SCHEMA = pa.schema(
         "born": pa.timestamp("ns", "Europe/Paris"),
         "notes": pa.large_string(),
         "age": pa.decimal128(5, 2),
+        "visit": pa.date32(),
     }
 )
 
@@ -41,6 +45,7 @@ def test_a_plan_survives_json() -> None:
     plan = compile_plan(load_policy(POLICY), SCHEMA)
     again = Plan.from_dict(json.loads(json.dumps(plan.to_dict())))
     assert again == plan
+    assert again.other_columns == ("notes",)
     assert again.output_schema.equals(plan.output_schema, check_metadata=True)
 
 
@@ -52,14 +57,17 @@ def test_a_plan_holds_no_key() -> None:
 
 def test_a_plan_prints_what_each_column_gets() -> None:
     lines = str(compile_plan(load_policy(POLICY), SCHEMA)).splitlines()
-    assert [re.split(" {2,}", line) for line in lines[1:6]] == [
+    assert [re.split(" {2,}", line) for line in lines[1:7]] == [
         ["COLUMN", "TYPE", "BECOMES", "HOW"],
         ["email", "string", "string", "keyed-hash"],
         ["born", "timestamp[ns, tz=Europe/Paris]", "timestamp[ns, tz=Europe/Paris]", "date-truncate"],
         ["notes", "large_string", "-", "dropped"],
         ["age", "decimal128(5, 2)", "decimal128(5, 2)", "kept (coarse)"],
+        ["visit", "date32[day]", "date32[day]", "add-noise"],
     ]
-    assert lines[6:] == ["rows: dropped where age < 18 or notes like 'x%'", "guarantee: 5-anonymity over age"]
+    assert lines[7:9] == ["rows: dropped where age < 18 or notes like 'x%'", "guarantee: 5-anonymity over age"]
+    assert all(line.startswith("warning: column `visit`: ") for line in lines[9:])
+    assert "noise by `notes`: what lies between two values of one subject is kept exactly" in lines[-1]
 
 
 def test_a_plan_without_seeded_noise_may_run_in_any_order() -> None:

@@ -23,6 +23,8 @@ def test_the_schema_is_a_json_schema() -> None:
         "{where: a < 5, actions: [suppress-record]}, "
         "{match: {tag: x, optional: true}, actions: [{transform: {type: keyed-hash, key: {ref: k}}}]}], "
         "guarantees: [{type: k-anonymity, k: 5, quasi_identifiers: [a]}]}",
+        "{version: 2, rules: [{match: {pattern: '*_date'}, actions: [{transform: {type: add-noise, min: -9, max: 9, "
+        "unit: day, consistent: true, key: {ref: k}, subject: patient}}]}]}",
     ],
 )
 def test_what_the_loader_takes_validates(text: str) -> None:

@@ -43,11 +43,11 @@ def keys(ring: Callable[..., KeyRing]) -> KeyRing:
 def transform(keys: KeyRing) -> Transform:
     """Create, compile, bind and run one technique over one array; checks what every result must keep."""
 
-    def run(spec: dict[str, Any], array: pa.Array, **binding: Any) -> pa.Array:
+    def run(spec: dict[str, Any], array: pa.Array, *others: pa.Array, **binding: Any) -> pa.Array:
         technique = create(spec)
         assert isinstance(technique, Transformation)
         declared = technique.output_type(array.type)
-        result = technique.bind(Binding(**{"keys": keys, "domain": "test", "column": "c", **binding}))(array)
+        result = technique.bind(Binding(**{"keys": keys, "domain": "test", "column": "c", **binding}))(array, *others)
         result.validate(full=True)
         assert (result.type, len(result)) == (declared, len(array))
         return result

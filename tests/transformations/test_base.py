@@ -34,8 +34,14 @@ def test_a_refusal_names_column_and_technique() -> None:
     assert str(refusal.value) == "column `age`, `refuse`: 2 values refused: it is not their day"
 
 
-def test_a_technique_needs_no_order_and_no_row_count_unless_it_says_so() -> None:
+def test_a_kernel_with_named_errors_gets_the_other_columns_in_their_order() -> None:
+    kernel = Refuse().named(lambda *columns: pa.concat_arrays(columns), Binding(KeyRing(), column="age"))
+    assert kernel(pa.array([1]), pa.array([2]), pa.array([3])).to_pylist() == [1, 2, 3]
+
+
+def test_a_technique_needs_no_order_no_row_count_and_no_other_column_unless_it_says_so() -> None:
     assert (Refuse().ordered, Refuse().needs_row_count, list(Refuse().notes())) == (False, False, [])
+    assert dict(Refuse().other_columns) == {}
 
 
 def test_a_key_reference_holds_a_name_and_nothing_else() -> None:

@@ -16,13 +16,15 @@ from hypothesis import strategies as st
 
 from cape_airflow.errors import SchemaMismatch, ValueRefused
 from cape_airflow.keys import KeyRing
-from cape_airflow.transformations import Binding, Transformation, create
+from cape_airflow.transformations import Binding, Kernel, Transformation, create
 
 NEW, OLD = {"ref": "customer-id"}, {"ref": "old-key"}
 FORMAT = {"type": "format-preserving-encryption", "key": NEW, "version": 1}
 SPECS: tuple[dict[str, Any], ...] = (
     {"type": "keyed-hash", "key": NEW},
     {"type": "keyed-hash", "key": NEW, "length": 8, "lossy": True},
+    {"type": "keyed-hash", "key": NEW, "encoding": "base32"},
+    {"type": "keyed-hash", "key": NEW, "encoding": "raw", "length": 16},
     {"type": "deterministic-encryption", "key": NEW},
     {**FORMAT, "alphabet": "alphanumeric", "keep": "- .\u00e9"},
     FORMAT,
@@ -45,6 +47,8 @@ SPECS: tuple[dict[str, Any], ...] = (
     {"type": "add-noise", "min": -3, "max": 3, "consistent": True, "key": NEW},
     {"type": "add-noise", "distribution": "gaussian", "scale": 3, "consistent": True, "key": NEW},
     {"type": "add-noise", "distribution": "laplace", "scale": 3, "unit": "day", "consistent": True, "key": NEW},
+    {"type": "add-noise", "min": -3, "max": 3, "consistent": True, "key": NEW, "subject": "person"},
+    {"type": "add-noise", "min": -3, "max": 3, "unit": "day", "consistent": True, "key": NEW, "subject": "person"},
     {"type": "tokenizer", "key": OLD, "max_token_len": 5},
     {"type": "reversible-tokenizer", "key": OLD},
     {"type": "reversible-tokenizer", "key": OLD, "encoding": "latin-1"},
@@ -156,15 +160,22 @@ def columns(draw: st.DrawFn, kind: pa.DataType) -> pa.Array:
     return array[start:]
 
 
-def _bound(keys: KeyRing, spec: dict[str, Any], row_count: int) -> Callable[[pa.Array], pa.Array]:
+def _others(spec: dict[str, Any], rows: int) -> list[pa.Array]:
+    """Return a column for each that the technique looks at beside its own."""
+    technique = create(spec)
+    assert isinstance(technique, Transformation)
+    return [pa.array([f"{name} {row % 3}" for row in range(rows)], pa.string()) for name in technique.other_columns]
+
+
+def _bound(keys: KeyRing, spec: dict[str, Any], row_count: int) -> Kernel:
     technique = create(spec)
     assert isinstance(technique, Transformation)
     return technique.bind(Binding(keys, "test", "c", row_count))
 
 
-def _result(kernel: Callable[[pa.Array], pa.Array], array: pa.Array) -> pa.Array | None:
+def _result(kernel: Kernel, *columns: pa.Array) -> pa.Array | None:
     try:
-        return kernel(array)
+        return kernel(*columns)
     except ValueRefused:
         return None
 
@@ -176,13 +187,17 @@ def test_a_column_gives_its_declared_type_with_its_nulls_whatever_the_batches(
 ) -> None:
     kind = data.draw(st.sampled_from([kind for kind in TAKEN if _takes(spec, kind)]), label="type")
     array = data.draw(columns(kind), label="column")
+    others = _others(spec, len(array))
     cuts = data.draw(st.lists(st.integers(0, len(array)), max_size=4).map(sorted), label="cuts")
     technique = create(spec)
     assert isinstance(technique, Transformation)
 
-    whole = _result(_bound(keys, spec, len(array)), array)
+    whole = _result(_bound(keys, spec, len(array)), array, *others)
     kernel = _bound(keys, spec, len(array))
-    parts = [_result(kernel, array[start:end]) for start, end in pairwise([0, *cuts, len(array)])]
+    parts = [
+        _result(kernel, *(column[start:end] for column in (array, *others)))
+        for start, end in pairwise([0, *cuts, len(array)])
+    ]
 
     if whole is None:
         assert None in parts
@@ -224,7 +239,7 @@ def test_every_technique_takes_a_type_or_says_so_before_a_row_is_read(kind: pa.D
         declared = technique.output_type(kind)
         kernel = technique.bind(Binding(keys, "test", "c", row_count=3))
         for array in (pa.nulls(0, kind), pa.nulls(3, kind), pa.nulls(3, kind)[1:2]):
-            result = kernel(array)
+            result = kernel(array, *_others(spec, len(array)))
             result.validate(full=True)
             assert (result.type, len(result)) == (declared, len(array))
             assert result.null_count == len(array)

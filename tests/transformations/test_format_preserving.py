@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow.errors import KeyUnavailable, SchemaMismatch, ValueRefused
+from cape_airflow.errors import KeyUnavailable, PolicyError, SchemaMismatch, ValueRefused
 from cape_airflow.kernels.ff1 import ff1_encrypt
 from cape_airflow.keys import Key, KeyRing, Secret, derive
 from cape_airflow.transformations import Transformation, create
@@ -170,6 +171,47 @@ def test_what_can_never_be_encrypted_is_refused_before_the_run(
         assert isinstance(technique, Transformation)
         with pytest.raises(SchemaMismatch, match=message):
             technique.output_type(kind)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("digit", "; did you mean `digits`?"),
+        ("low", "; did you mean `lower`?"),
+        ("HEX", "; did you mean `hex`?"),
+        ("upper_hex", "; did you mean `upper-hex`?"),
+        ("alphanumerc", "; did you mean `alphanumeric`?"),
+        ("base32", ""),
+        ("TGCA", ""),
+    ],
+)
+def test_what_can_be_a_misspelt_name_is_no_alphabet(word: str, meant: str) -> None:
+    message = rf"no alphabet `{word}`{re.escape(meant)} \(known: digits, .*write them in ascending order"
+    for spec in (ENCRYPT, REVEAL):
+        with pytest.raises(PolicyError, match=message):
+            create({**spec, "alphabet": word})
+
+
+@pytest.mark.parametrize("characters", ["ACGT", "abcdef", "0123456789ABCDEFabc", "zyx0123456789-_.ABCDEFGHIJ", "日é"])
+def test_what_can_be_no_name_is_an_alphabet_of_those_characters(characters: str, transform: Transform) -> None:
+    value = characters * 20
+    [encrypted] = transform({**ENCRYPT, "alphabet": characters}, pa.array([value])).to_pylist()
+    assert encrypted != value
+    assert set(encrypted) <= set(characters)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.int64()])
+def test_a_column_that_repeats_is_encrypted_by_its_distinct_values(kind: pa.DataType, transform: Transform) -> None:
+    few = pa.array([None, *range(123_456, 123_476)]).cast(kind)
+    column = pa.concat_arrays([few] * 200)[5:]
+    encrypted = transform(ENCRYPT, column)
+    assert encrypted.equals(pa.concat_arrays([transform(ENCRYPT, few)] * 200)[5:])
+    assert transform(REVEAL, encrypted).equals(column)
+
+
+def test_refused_values_of_a_column_that_repeats_are_counted_by_row(transform: Transform) -> None:
+    with pytest.raises(ValueRefused, match=r"4000 values refused: 2000 with characters .*; 2000 with fewer"):
+        transform(ENCRYPT, pa.array(["123456", "1234567x", "12345"] * 2000))
 
 
 def test_named_alphabets_are_distinct_characters() -> None:

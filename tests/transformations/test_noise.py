@@ -1,18 +1,24 @@
+"""Noise: its distributions, its ends, and what it depends on."""
+
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow.errors import KeyUnavailable, PolicyError, SchemaMismatch
+from cape_airflow.errors import KeyUnavailable, PolicyError, SchemaMismatch, ValueRefused
+from cape_airflow.kernels.encode import repeats
+from cape_airflow.keys import Secret, derive
 from cape_airflow.transformations import Transformation, create
 
 Transform = Callable[..., pa.Array]
@@ -229,3 +235,146 @@ def test_consistent_noise_has_a_key_and_no_seed(more: dict[str, Any]) -> None:
 def test_the_key_of_consistent_noise_is_not_short(transform: Transform, ring: Any) -> None:
     with pytest.raises(KeyUnavailable, match="has less than 32 bytes"):
         transform(_uniform(0, 1, **CONSISTENT), pa.array([1]), keys=ring(customer_id=bytes(31)))
+
+
+SUBJECT = {**CONSISTENT, "subject": "person"}
+SHIFT = _uniform(-365, 365, unit="day", **SUBJECT)
+DAYS = pa.array([date(2020, 1, 10)] * 3)
+
+
+@pytest.fixture(scope="session")
+def shift(transform: Transform) -> Callable[..., list[int]]:
+    """Return a function that gives the days by which noise moves each of three equal dates."""
+
+    def shift(subjects: pa.Array, spec: dict[str, Any] = SHIFT, **binding: Any) -> list[int]:
+        return [(day - date(2020, 1, 10)).days for day in transform(spec, DAYS, subjects, **binding).to_pylist()]
+
+    return shift
+
+
+def _shift_by_definition(person: str, domain: str) -> int:
+    """Work out the shift from the standards: HKDF, HMAC-SHA-256, then a CBC-MAC of AES over its first 16 bytes."""
+    parameters = '{"distribution":"uniform","max":365,"min":-365,"scale":null,"unit":"day"}'
+    purpose = f"add-noise/subject/{parameters}/customer-id"
+    secret = derive(Secret(bytes(range(64))), purpose=purpose, domain=domain, length=64).reveal()
+    digest = hmac.digest(secret[:32], person.encode(), "sha256")
+    for draw in count():
+        blocks = [
+            digest[8 * place : 8 * place + 8] + (draw << 16 | 2 << 8 | place).to_bytes(8, "little") for place in (0, 1)
+        ]
+        message = b"".join(blocks)
+        chain = Cipher(algorithms.AES(secret[32:]), modes.CBC(bytes(16))).encryptor().update(message)
+        word = int.from_bytes(chain[-16:-8], "little")
+        if word < 2**64 - 2**64 % 731:
+            return word % 731 - 365
+    raise AssertionError
+
+
+@given(people=st.lists(st.text(), min_size=3, max_size=3), domain=st.text(max_size=5))
+def test_the_shift_of_a_subject_is_what_the_standards_say(people: list[str], domain: str, shift: Any) -> None:
+    assert shift(pa.array(people), domain=domain) == [_shift_by_definition(person, domain) for person in people]
+
+
+@given(
+    people=st.lists(st.integers(0, 5), min_size=1, max_size=30),
+    spec=st.sampled_from(
+        [_uniform(-99, 99, **SUBJECT), _scaled("gaussian", 40, **SUBJECT), _scaled("laplace", 40, **SUBJECT)]
+    ),
+    kind=st.sampled_from([pa.int64(), pa.float64(), pa.decimal128(20, 0), pa.date32(), pa.timestamp("us", "UTC")]),
+    start=st.integers(0, 30),
+)
+def test_all_values_of_a_subject_move_by_the_same_amount_whatever_the_rows(
+    people: list[int], spec: dict[str, Any], kind: pa.DataType, start: int, transform: Transform
+) -> None:
+    temporal = pa.types.is_temporal(kind)
+    spec = {**spec, "unit": "day"} if temporal else spec
+    numbers = pa.array(range(len(people)), pa.int32() if pa.types.is_date32(kind) else pa.int64())
+    values = numbers.view(kind) if temporal else numbers.cast(kind)
+    moved = transform(spec, values, pa.array(people))
+    bare = moved.view(numbers.type) if temporal else moved
+    distances = [float(end) - begin for begin, end in enumerate(bare.to_pylist())]
+    by_person = dict(zip(people, distances, strict=True))
+    assert distances == pytest.approx([by_person[person] for person in people], abs=1e-9)
+    assert transform(spec, values[start:], pa.array(people)[start:]).equals(moved[start:])
+
+
+def test_dates_and_timestamps_of_a_subject_move_alike(transform: Transform) -> None:
+    people = pa.array(["ann", "ben", "cy"])
+    days = transform(SHIFT, DAYS, people)
+    for kind in (pa.date64(), pa.timestamp("s"), pa.timestamp("ns", "UTC")):
+        assert transform(SHIFT, DAYS.cast(kind), people).cast(pa.date32()).equals(days)
+
+
+def test_noise_differs_between_subjects_keys_domains_and_parameters(shift: Any, ring: Any) -> None:
+    wide = _uniform(-(10**5), 10**5, unit="day", **SUBJECT)
+    shifts = [
+        shift(pa.array(["ann", "ben", "cy"]), wide),
+        shift(pa.array(["ann", "ben", "cy"]), wide, domain="another"),
+        shift(pa.array(["ann", "ben", "cy"]), wide, keys=ring(customer_id=bytes(64))),
+        shift(pa.array(["ann", "ben", "cy"]), {**wide, "max": 10**5 + 1}),
+        shift(pa.array(["ann", "ben", "cy"]), {**wide, "min": -(10**5) - 1}),
+    ]
+    assert len({days for each in shifts for days in each}) == 15
+    assert shift(pa.array(["ann"] * 3), wide) == shifts[0][:1] * 3
+
+
+@pytest.mark.parametrize(
+    "subjects",
+    [
+        pa.array([5, 5, 5], pa.uint8()),
+        pa.array([Decimal("5.00")] * 3, pa.decimal128(9, 2)),
+        pa.array(["5"] * 3, pa.large_string()),
+        pa.array(["5"] * 3, pa.string_view()),
+        pa.array(["5"] * 3).dictionary_encode(),
+        pa.array([None, "5", "5", "5"])[1:],
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_a_subject_is_its_text_whatever_the_type(subjects: pa.Array, shift: Any) -> None:
+    assert shift(subjects) == [_shift_by_definition("5", "test")] * 3
+
+
+def test_subjects_that_repeat_are_hashed_by_their_distinct_values(transform: Transform) -> None:
+    people = pa.array([f"person {row % 50}" for row in range(5000)])
+    assert repeats(people)
+    moved = transform(_uniform(-999, 999, **SUBJECT), pa.array([0] * 5000), people)
+    assert moved[:50].to_pylist() * 100 == moved.to_pylist()
+    assert moved[:50].equals(transform(_uniform(-999, 999, **SUBJECT), pa.array([0] * 50), people[:50]))
+
+
+def test_a_value_without_a_subject_is_refused_and_counted(transform: Transform) -> None:
+    people = pa.array(["S3CRET", None, None, None])
+    values = pa.array([987_654, 987_655, 987_656, None])
+    message = (
+        "column `c`, `add-noise`: 2 values refused: their `subject`, column `person`, is null; "
+        "suppress such rows, by a rule with `where: person is null`"
+    )
+    for subjects in (people, people.dictionary_encode()):
+        with pytest.raises(ValueRefused) as refusal:
+            transform(_uniform(0, 9, **SUBJECT), values, subjects)
+        assert str(refusal.value) == message
+    known = transform(_uniform(0, 9, **SUBJECT), pa.array([None, 1]), pa.array([None, "ann"]))
+    assert known.is_null().to_pylist() == [True, False]
+
+
+def test_a_subject_that_is_not_utf_8_is_refused_and_named(transform: Transform) -> None:
+    people = pa.array([b"ann", b"\xff S3CRET"]).view(pa.string())
+    with pytest.raises(ValueRefused, match="`subject`, column `person`: 1 value refused: not valid UTF-8") as refusal:
+        transform(_uniform(0, 9, **SUBJECT), pa.array([1, 2]), people)
+    assert "S3CRET" not in str(refusal.value)
+
+
+def test_noise_by_subject_says_what_it_shows() -> None:
+    technique = _technique(SHIFT)
+    assert dict(technique.other_columns) == {"subject": "person"}
+    assert technique.is_linkable
+    note = list(technique.notes())[-1]
+    assert "noise by `person`: what lies between two values of one subject is kept exactly" in note
+    assert "whoever learns one true value knows all of that subject" in note
+    assert not _technique(_uniform(0, 1, **CONSISTENT)).other_columns
+
+
+@pytest.mark.parametrize("more", [{}, {"seed": 1}])
+def test_a_subject_needs_consistent_noise(more: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError, match="a `subject` needs `consistent: true` and a `key`"):
+        create(_uniform(0, 1, subject="person", **more))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hmac
+from base64 import b32encode
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
@@ -11,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow.errors import KeyUnavailable, ValueRefused
+from cape_airflow.errors import KeyUnavailable, PolicyError, ValueRefused
 from cape_airflow.keys import Key, KeyRing, Secret, derive
+from cape_airflow.policy.model import technique_document
 from cape_airflow.transformations import create
 
 Transform = Callable[..., pa.Array]
@@ -82,16 +84,78 @@ def test_tokens_join_inside_a_domain_and_a_key_and_never_across(transform: Trans
         assert tables[0] == transform(spec, array, keys=keys, domain="a").to_pylist()
 
 
-def test_a_shorter_token_is_the_beginning_of_the_long_one(transform: Transform) -> None:
-    [whole] = transform(HASH, pa.array(["alice"])).to_pylist()
-    assert transform({**HASH, "length": 32}, pa.array(["alice"])).to_pylist() == [whole[: 3 + 32]]
-    assert transform({**HASH, "length": 8, "lossy": True}, pa.array(["alice"])).to_pylist() == [whole[: 3 + 8]]
+@pytest.mark.parametrize(("encoding", "safe", "least"), [("hex", 32, 8), ("base32", 26, 7), ("raw", 16, 4)], ids=str)
+class TestLength:
+    def test_a_shorter_token_is_the_beginning_of_the_long_one(
+        self, encoding: str, safe: int, least: int, transform: Transform
+    ) -> None:
+        spec = {**HASH, "encoding": encoding}
+        [whole] = transform(spec, pa.array(["alice"])).to_pylist()
+        start = 0 if encoding == "raw" else 3
+        assert transform({**spec, "length": safe}, pa.array(["alice"])).to_pylist() == [whole[: start + safe]]
+        short = transform({**spec, "length": least, "lossy": True}, pa.array(["alice"]))
+        assert short.to_pylist() == [whole[: start + least]]
+
+    def test_fewer_than_128_bits_are_lossy_and_fewer_than_32_refused(
+        self, encoding: str, safe: int, least: int
+    ) -> None:
+        spec = {**HASH, "encoding": encoding}
+        assert not list(create({**spec, "length": safe}).notes())
+        assert list(create({**spec, "length": safe - 1, "lossy": True}).notes())
+        with pytest.raises(PolicyError, match=f"`length` is at least {safe}, or say `lossy: true`"):
+            create({**spec, "length": safe - 1})
+        for length in (least - 1, 65):
+            with pytest.raises(PolicyError, match=f"`length`: should be greater than or equal to {least} and at most"):
+                create({**spec, "length": length, "lossy": True})
+
+    def test_a_whole_hash_means_the_same_whether_or_not_the_policy_says_so(
+        self, encoding: str, safe: int, least: int
+    ) -> None:
+        spec = {**HASH, "encoding": encoding}
+        whole = {"hex": 64, "base32": 52, "raw": 32}[encoding]
+        assert technique_document(create({**spec, "length": whole})) == technique_document(create(spec))
+
+
+def test_what_says_nothing_of_the_encoding_is_digested_as_before_there_was_a_choice() -> None:
+    plain = {"type": "keyed-hash", "key": KEY}
+    assert technique_document(create({**plain, "encoding": "hex", "length": 64, "lossy": False})) == plain
+    assert technique_document(create({**plain, "length": 40})) == {**plain, "length": 40}
+
+
+def test_tokens_in_base32_or_raw_are_the_hash_that_the_digits_are(transform: Transform) -> None:
+    values = pa.array(["alice", None, "bob"], pa.large_string())
+    digits, base32, raw = (
+        transform({**HASH, "encoding": encoding}, values).to_pylist() for encoding in ("hex", "base32", "raw")
+    )
+    for place in (0, 2):
+        assert digits[place] == "t1_" + raw[place].hex()
+        assert base32[place] == "t1_" + b32encode(raw[place]).decode().lower().rstrip("=")
+    assert base32[1] is raw[1] is None
+
+
+def test_raw_tokens_are_binary_also_inside_dictionaries_and_where_values_repeat(transform: Transform) -> None:
+    spec = {**HASH, "encoding": "raw"}
+    for kind, expected in (
+        (pa.string(), pa.binary()),
+        (pa.large_string(), pa.large_binary()),
+        (pa.int64(), pa.binary()),
+    ):
+        array = pa.array(range(5)).take(pa.array([0, 1, 2, 3, 4, None] * 2_000)).cast(kind)
+        plain, encoded = transform(spec, array), transform(spec, array.dictionary_encode())
+        assert (plain.type, encoded.type) == (expected, pa.dictionary(pa.int32(), expected))
+        assert plain.to_pylist() == encoded.to_pylist()
+        assert len(set(plain.to_pylist())) == 6
+
+
+def test_an_encoding_that_is_none_is_refused() -> None:
+    with pytest.raises(PolicyError, match="`encoding`: Input should be 'hex', 'base32' or 'raw'"):
+        create({**HASH, "encoding": "base64", "length": 70})
 
 
 def test_a_lossy_token_says_how_often_it_is_shared() -> None:
-    [note] = create({**HASH, "length": 8, "lossy": True}).notes()
-    assert "about 1.2e+02 pairs" in note
-    assert not list(create({**HASH, "length": 32}).notes())
+    for encoding, length in (("hex", 8), ("raw", 4)):
+        [note] = create({**HASH, "encoding": encoding, "length": length, "lossy": True}).notes()
+        assert "about 1.2e+02 pairs" in note
 
 
 def test_the_primary_version_makes_the_token_and_stands_in_it(transform: Transform) -> None:

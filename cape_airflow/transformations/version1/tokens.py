@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pydantic import AfterValidator
 
 from cape_airflow.errors import KeyUnavailable
-from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex, sha256_suffix_hex
+from cape_airflow.kernels import aes_siv_decrypt_hex, aes_siv_encrypt_hex, sha256_suffix
 from cape_airflow.kernels.encode import encoded_first
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.text import checked_text, decode, encode, is_text, text_type
@@ -85,7 +85,7 @@ class Tokenizer(_TextToText):
             raise KeyUnavailable("a tokenizer's key is empty; give one, or no `key` for a random one")
 
         def token(array: pa.Array) -> pa.Array:
-            return sha256_suffix_hex(checked_text(array), suffix, stop=self.max_token_len)
+            return sha256_suffix(checked_text(array), suffix, stop=self.max_token_len)
 
         return partial(encoded_first, token)
 

@@ -1,0 +1,31 @@
+#!/bin/sh
+# The suite starts a throw-away PostgreSQL of its own and needs its programs, not a running server; and it counts
+# instructions with valgrind. Root on Debian: install what is missing. Anyone else: the tests that need it are skipped
+# and say so (in CI they fail).
+set -eu
+
+has_postgresql() {
+    for folder in $(echo "$PATH" | tr ':' ' ') /usr/lib/postgresql/*/bin; do
+        if [ -x "$folder/initdb" ]; then return 0; fi
+    done
+    return 1
+}
+
+missing=
+has_postgresql || missing="postgresql"
+command -v valgrind >/dev/null || missing="$missing valgrind"
+if [ -z "$missing" ]; then exit 0; fi
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "not found: $missing; the tests that need it will be skipped" >&2
+    exit 0
+fi
+
+mkdir -p /etc/postgresql-common
+if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # words
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
