@@ -56,17 +56,15 @@ def distinct_share(array: pa.Array) -> float:
         array: of no view type.
 
     Returns:
-        From 0 to 1 and somewhat above; 1 where there are too few values for a sample.
+        Up to 1; and 1 where there are no values, or too few for a sample.
     """
     size = min(len(array) // _EVERY, _SAMPLE)
-    if size < _SAMPLE // 16:
+    if size < _SAMPLE // 16 or array.null_count == len(array):
         return 1.0
-    if array.null_count == len(array):
-        return 0.0
     counts = array.take(_places(len(array), size)).drop_null().value_counts().field("counts").to_numpy()
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
     distinct = len(counts) + once * (once - 1) / (2 * (twice + 1))
-    return float(distinct / (len(array) - array.null_count))
+    return float(min(distinct / (len(array) - array.null_count), 1.0))
 
 
 @lru_cache(maxsize=16)

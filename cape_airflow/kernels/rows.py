@@ -38,7 +38,8 @@ def bytes_of(array: pa.Array) -> tuple[Bytes, Lengths]:
 def offsets_in(array: pa.Array) -> npt.NDArray[np.int32 | np.int64]:
     """Return the len + 1 places in the data buffer between which the values of an array of text or bytes lie."""
     word = np.int64 if is_large(array.type) else np.int32
-    return np.frombuffer(array.buffers()[1], word)[array.offset : array.offset + len(array) + 1]
+    places: npt.NDArray[np.int32 | np.int64] = np.frombuffer(array.buffers()[1], word)
+    return places[array.offset : array.offset + len(array) + 1]
 
 
 def nulls(array: pa.Array) -> npt.NDArray[np.bool_]:

@@ -52,13 +52,9 @@ class Parquet(Format):
         self, file: BinaryIO, schema: pa.Schema, columns: Sequence[str], batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order."""
-        parquet = pq.ParquetFile(file)
-        # One row group at a time: asked for all of them, pyarrow keeps the whole file in its read buffer. In one
-        # thread: engines have others to run meanwhile, and a second one only costs time here.
-        for group in range(parquet.num_row_groups):
-            yield from parquet.iter_batches(
-                batch_size=batch_rows, columns=list(columns), row_groups=[group], use_threads=False
-            )
+        # Without pre-buffering, which keeps the whole file. In one thread: engines have others to run meanwhile.
+        parquet = pq.ParquetFile(file, pre_buffer=False)
+        yield from parquet.iter_batches(batch_size=batch_rows, columns=list(columns), use_threads=False)
 
     def writer(self, file: BinaryIO, schema: pa.Schema) -> Writer:
         """Return a writer that makes one row group of each table."""
@@ -102,7 +98,8 @@ def _is_distinct(column: pa.ChunkedArray) -> bool:
     kind = column.type
     if pa.types.is_boolean(kind) or not (is_fixed_width(kind) or is_plain_text(kind)):
         return False
-    return len(column) >= _SAMPLE_ROWS and distinct_share(column.chunk(0)) > _MOST_DISTINCT
+    enough = len(column) - column.null_count >= _SAMPLE_ROWS
+    return enough and distinct_share(column.chunk(0)) > _MOST_DISTINCT
 
 
 def _shrinks(column: pa.ChunkedArray) -> bool:
@@ -111,4 +108,4 @@ def _shrinks(column: pa.ChunkedArray) -> bool:
         data = pa.py_buffer(bytes_of(sample)[0])
     else:
         data = sample.buffers()[1].slice(0, _SAMPLE_ROWS * sample.type.bit_width // 8)
-    return len(pa.compress(data, codec="snappy", asbytes=True)) < _WORTH * data.size
+    return bool(pa.compress(data, codec="snappy").size < _WORTH * data.size)

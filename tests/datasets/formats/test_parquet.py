@@ -57,6 +57,49 @@ def test_compression_is_an_option(tmp_path: Path, write) -> None:
     assert pq.ParquetFile(tmp_path / "out.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
 
 
+def stored(path: Path) -> dict[str, tuple[bool, str]]:
+    """Return of each column whether it has a dictionary, and its codec."""
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    columns = [group.column(place) for place in range(group.num_columns)]
+    return {column.path_in_schema: (column.has_dictionary_page, column.compression) for column in columns}
+
+
+def test_values_that_hardly_repeat_get_no_dictionary_and_tokens_no_codec(tmp_path: Path, write) -> None:
+    random = np.random.default_rng(1)
+    rows = 10_000
+    table = pa.table(
+        {
+            "token": [random.bytes(32).hex() for _ in range(rows)],
+            "email": [f"customer.{n:08d}@example.com" for n in range(rows)],
+            "country": [("CH", "DE", "FR")[n % 3] for n in range(rows)],
+            "number": random.random(rows),
+            "nothing": pa.nulls(rows, pa.string()),
+            "list": [[n] for n in range(rows)],
+        }
+    )
+    write(str(tmp_path / "out.parquet"), table)
+    assert stored(tmp_path / "out.parquet") == {
+        "token": (False, "UNCOMPRESSED"),
+        "email": (False, "SNAPPY"),
+        "country": (True, "SNAPPY"),
+        "number": (False, "UNCOMPRESSED"),
+        "nothing": (True, "SNAPPY"),
+        "list.list.element": (True, "SNAPPY"),
+    }
+    assert pq.read_table(tmp_path / "out.parquet").equals(table)
+
+
+def test_a_codec_that_is_asked_for_is_that_of_all_columns(tmp_path: Path, write) -> None:
+    tokens = pa.table({"token": [np.random.default_rng(n).bytes(32).hex() for n in range(5000)]})
+    write(str(tmp_path / "out.parquet"), tokens, options={"compression": "snappy"})
+    assert stored(tmp_path / "out.parquet") == {"token": (False, "SNAPPY")}
+
+
+def test_a_type_that_parquet_cannot_hold_is_refused_before_the_first_row(tmp_path: Path, refused) -> None:
+    with refused("cannot write"), open_sink(str(tmp_path / "out.parquet"), job_id="a") as target:
+        target.open(pa.schema([("a", pa.month_day_nano_interval())]))
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"S3CRET" * 100])
 def test_a_broken_file_is_refused(tmp_path: Path, refused, content: bytes) -> None:
     (tmp_path / "in.parquet").write_bytes(content)
