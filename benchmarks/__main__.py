@@ -22,6 +22,7 @@ def main() -> None:
     asked = _parser().parse_args()
     rows = asked.rows or (QUICK_ROWS if asked.quick else ROWS)
     words = [machine.description()]
+    print(words[0], end="\n\n", flush=True)
     with inputs.folder(rows) as folder:
         options = Options(rows, asked.rounds, folder, not asked.no_peers)
         for part in [asked.only] if asked.only else PARTS:

@@ -23,7 +23,7 @@ CHEAP_PASSES = 10  # a single one over that many rows would be too short to meas
 
 def section(options: Options) -> Section:
     """Measure; return the part of the report."""
-    rows = min(options.rows, MOST_ROWS)
+    rows = min(max(options.rows // 2, 1), MOST_ROWS)
     source = customers("arrow", rows, options)
     tables: list[Table] = []
     goals: list[Goal] = []

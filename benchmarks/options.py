@@ -16,7 +16,7 @@ class Options:
     """How much is measured.
 
     Args:
-        rows: of the whole job. Kernels get a million at most; sizes go from a hundredth to twice as many.
+        rows: of the whole job. Kernels get half, a million at most; sizes go from a hundredth to twice as many.
         rounds: that every contender does.
         folder: where files go: inputs and the last outputs.
         peers: whether environments are made for peers; without them, they are shown as left out.

@@ -16,7 +16,8 @@ from cape_airflow.datasets import open_sink, open_source
 from cape_airflow.engines import BoundPlan, run_local
 from cape_airflow.keys import Key, Secret
 
-POLICY = Path(__file__).parent.parent / "policy.yaml"
+POLICIES = Path(__file__).parent.parent
+POLICY = POLICIES / "policy.yaml"
 JOB = "0" * 32
 
 KEY = bytes(range(64))
@@ -64,13 +65,23 @@ def technique(source: str, column: str, rows: int, transform: dict[str, Any]) ->
     return run
 
 
-def job(source: str, target: str) -> Callable[[], int]:
-    """De-identify a file; a round returns the rows written."""
+def job(source: str, target: str, policy: str = "policy.yaml", compression: str | None = None) -> Callable[[], int]:
+    """De-identify a file; a round returns the rows written.
+
+    Args:
+        source: a Parquet file.
+        target: another one.
+        policy: the name of a file of this folder's parent.
+        compression: the codec of all columns; None for what we choose.
+    """
+    text = (POLICIES / policy).read_text()
+    options = {"compression": compression}
 
     def run() -> int:
         opened = open_source(source)
-        plan = compile_plan(load_policy(POLICY.read_text()), opened.schema)
-        finish = run_local(plan, KeyRing(BenchmarkKey()), opened, open_sink(target, job_id=JOB), job_id=JOB)
+        plan = compile_plan(load_policy(text), opened.schema)
+        sink = open_sink(target, job_id=JOB, options=options)
+        finish = run_local(plan, KeyRing(BenchmarkKey()), opened, sink, job_id=JOB)
         return finish.progress.rows_out
 
     return run
