@@ -5,7 +5,7 @@ READY := .venv/.ready
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test quick twin integration lint format docs wheel clean
+.PHONY: help demo test quick twin integration lint format docs wheel bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' Makefile
@@ -51,5 +51,8 @@ docs: $(READY)  ## write the generated pages of docs/ anew
 wheel:  ## build a wheel with the native kernels into dist/ (needs Rust)
 	@$(PYTHON) scripts/wheel.py
 
+bench: $(READY)  ## ratios to peers and to plain copies, 25 minutes (ARGS=--quick: 3 minutes)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 clean:  ## remove what make made
-	rm -rf .venv .uv .demo build dist rust/target cape_airflow/kernels/_native.*so *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .uv .demo .bench build dist rust/target cape_airflow/kernels/_native.*so *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

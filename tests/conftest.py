@@ -40,7 +40,7 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],  # machines differ in speed
 )
-settings.register_profile("ci", parent=settings.get_profile("quick"), max_examples=150, print_blob=True)
+settings.register_profile("ci", parent=settings.get_profile("quick"), max_examples=100, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if IN_CI else "quick"))
 
 

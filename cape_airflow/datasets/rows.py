@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from cape_airflow.arrow_types import unwrapped
+from cape_airflow.datasets.compactness import is_compact
 from cape_airflow.kernels.text import without_views
 
 Places = NDArray[np.int64]
@@ -30,8 +30,10 @@ def compact(column: pa.Array | pa.ChunkedArray, kind: pa.DataType | None = None)
         kind: the type that comes out: the column's, but for names and metadata of what is inside; None for the same.
     """
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    if len(chunks) == 1 and is_compact(chunks[0]):
+        return chunks[0]
     array = pa.concat_arrays(chunks) if chunks else pa.nulls(0, column.type)
-    if _is_flat(array.type) and not array.null_count:
+    if is_compact(array):
         return array
     return _taken(array, np.arange(len(array)), pa.field("", kind or array.type))
 
@@ -44,10 +46,6 @@ def choose(column: pa.Array, keep: pa.BooleanArray) -> pa.Array:
         keep: of the same length, without nulls.
     """
     return _taken(column, np.flatnonzero(keep.to_numpy(zero_copy_only=False)), pa.field("", column.type))
-
-
-def _is_flat(kind: pa.DataType) -> bool:
-    return not pa.types.is_nested(kind) and unwrapped(kind) == without_views(kind) == kind
 
 
 def _taken(array: pa.Array, places: Places, field: pa.Field) -> pa.Array:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from math import inf
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
@@ -15,22 +15,13 @@ import pyarrow as pa
 
 from cape_airflow.datasets.failures import attempt
 from cape_airflow.datasets.formats import Format, Writer, format_by_name, format_by_suffix
+from cape_airflow.datasets.groups import Groups
 from cape_airflow.datasets.listing import MANIFEST
 from cape_airflow.datasets.location import Location, locate
 from cape_airflow.datasets.objects import Objects
-from cape_airflow.datasets.rows import compact
 from cape_airflow.datasets.source import Source
 from cape_airflow.datasets.staging import LocalFile, LocalFolder, Staging
 from cape_airflow.errors import DatasetError
-
-GROUP_ROWS = 131_072
-"""Rows in a row group, record batch or written block, so that the bytes do not depend on the batches that came."""
-
-GROUP_BYTES = 128 << 20
-"""Bytes after which a group is written before it is full: wide rows must not pile up in memory."""
-
-STEP_ROWS = 1024
-"""Rows that are weighed at once. A group ends only after a step, so that its end depends on the rows alone."""
 
 ROWS_PER_FILE = 5_000_000
 
@@ -52,12 +43,9 @@ class Sink:
         self._kind = kind
         self._staging = staging
         self._job_id = job_id
-        self._rows_per_file = ROWS_PER_FILE if location.folder else inf
+        self._rows_per_file = ROWS_PER_FILE if location.folder else sys.maxsize
         self._schema: pa.Schema = None
-        self._pending: list[pa.RecordBatch] = []
-        self._pending_rows = 0
-        self._group: list[pa.Table] = []
-        self._group_rows = self._group_bytes = 0
+        self._groups = Groups(pa.schema([]))
         self._parts: list[_Part] = []
         self._finished = self._committed = False
 
@@ -85,6 +73,7 @@ class Sink:
             DatasetError: the target may not or cannot be written, or the format cannot hold a column.
         """
         self._schema = schema
+        self._groups = Groups(schema)
         attempt(self._staging.prepare, self._task)
         self._next_part()
 
@@ -96,10 +85,9 @@ class Sink:
         """
         if batch.schema != self._schema:  # Arrow would cast in silence
             raise DatasetError(f"cannot {self._task}: a batch is of another schema than the output was opened with")
-        self._pending.append(pa.RecordBatch.from_arrays(batch.columns, schema=self._schema))
-        self._pending_rows += batch.num_rows
+        attempt(lambda: self._groups.add(batch), self._task)
         self.rows_written += batch.num_rows
-        self._take_steps()
+        self._write_groups()
 
     def finish(self) -> None:
         """Write what is pending and close all files; still nobody sees them.
@@ -107,8 +95,7 @@ class Sink:
         Raises:
             DatasetError: as `write`.
         """
-        self._take_steps(at_end=True)
-        self._flush()
+        self._write_groups(at_end=True)
         self._end_part()
         if self._location.folder:
             self._write_manifest()
@@ -153,40 +140,16 @@ class Sink:
     def _task(self) -> str:
         return f"write {self._location.name}"
 
-    def _take_steps(self, at_end: bool = False) -> None:
-        """Move pending rows into the group, a step at a time, and write each group that is full."""
-        if self._pending_rows < STEP_ROWS and not at_end:
-            return
-        table = pa.Table.from_batches(self._pending, self._schema)
-        while (rows := self._step_rows()) <= table.num_rows or (at_end and table.num_rows):
-            step = table.slice(0, rows)
-            table = table.slice(rows)
-            self._group.append(step)
-            self._group_rows += step.num_rows
-            self._group_bytes += attempt(partial(_weight, step), self._task)
-            if self._group_rows == self._room() or self._group_bytes >= GROUP_BYTES:
-                self._flush()
-        self._pending = table.to_batches()
-        self._pending_rows = table.num_rows
+    def _write_groups(self, at_end: bool = False) -> None:
+        while (group := attempt(lambda: self._groups.next(self._room(), at_end=at_end), self._task)) is not None:
+            if self._parts[-1].rows >= self._rows_per_file:
+                self._end_part()
+                self._next_part()
+            attempt(partial(self._parts[-1].write, group), self._task)
 
     def _room(self) -> int:
-        """Return the rows that the next group may have in its file; a full file is followed by another."""
-        free = self._rows_per_file - self._parts[-1].rows
-        return int(min(free or self._rows_per_file, GROUP_ROWS))
-
-    def _step_rows(self) -> int:
-        return int(min(STEP_ROWS, self._room() - self._group_rows))
-
-    def _flush(self) -> None:
-        if not self._group:
-            return
-        part = self._parts[-1]
-        if part.rows >= self._rows_per_file:
-            self._end_part()
-            part = self._next_part()
-        group = pa.concat_tables(self._group)
-        self._group, self._group_rows, self._group_bytes = [], 0, 0
-        attempt(lambda: part.write(_compacted(group)), self._task)
+        """Return the rows that the next group may have; a full file is followed by another."""
+        return self._rows_per_file - self._parts[-1].rows or self._rows_per_file
 
     def _next_part(self) -> _Part:
         name = f"part-{len(self._parts):05d}{self._staging.mark}{self._kind.suffixes[0]}"
@@ -206,19 +169,6 @@ class Sink:
         file = attempt(lambda: self._staging.create(MANIFEST), self._task)
         attempt(lambda: file.write(text.encode()), self._task)
         attempt(lambda: self._staging.seal(file), self._task)
-
-
-def _compacted(table: pa.Table) -> pa.Table:
-    return pa.Table.from_arrays([compact(column) for column in table.columns], schema=table.schema)
-
-
-def _weight(step: pa.Table) -> int:
-    """Return bytes that depend on the rows alone, unlike those in memory: as a message of Arrow IPC."""
-    wide = [compact(column) for column in step.columns if not pa.types.is_primitive(column.type)]
-    batch = pa.RecordBatch.from_arrays(wide, [str(place) for place in range(len(wide))])
-    dictionaries = [column.dictionary for column in wide if pa.types.is_dictionary(column.type)]
-    narrow = sum(kind.bit_width for kind in step.schema.types if pa.types.is_primitive(kind)) * step.num_rows // 8
-    return int(pa.ipc.get_record_batch_size(batch) + sum(each.nbytes for each in dictionaries) + narrow)
 
 
 class _Part:

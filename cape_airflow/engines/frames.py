@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -79,7 +80,7 @@ def _run(plan: Plan, keys: KeyRing, table: pa.Table) -> tuple[pa.Table, pa.Array
         output, left = bound.trace(batch)
         guarantees.update(output)
         outputs.append(output)
-        survivors.append(pc.add(pa.array(range(batch.num_rows), pa.int64()) if left is None else left, start))
+        survivors.append(pc.add(pa.array(np.arange(batch.num_rows)) if left is None else left, start))
         start += batch.num_rows
     guarantees.check()
     result = pa.Table.from_batches(outputs, plan.output_schema)

@@ -41,18 +41,30 @@ def encoded_first(function: ArrayFunction, array: pa.Array) -> pa.Array:
 
 
 def repeats(array: pa.Array) -> bool:
-    """Whether a sample says that few enough of the values are distinct, by the estimate of Chao (1984).
+    """Whether a sample says that few enough of the values are distinct.
 
     Args:
         array: of no view type.
     """
+    return distinct_share(array) < _MOST
+
+
+def distinct_share(array: pa.Array) -> float:
+    """Return the share of distinct values among those that are not null, as a sample estimates it (Chao, 1984).
+
+    Args:
+        array: of no view type.
+
+    Returns:
+        Up to 1; and 1 where there are no values, or too few for a sample.
+    """
     size = min(len(array) // _EVERY, _SAMPLE)
-    if size < _SAMPLE // 16:
-        return False
+    if size < _SAMPLE // 16 or array.null_count == len(array):
+        return 1.0
     counts = array.take(_places(len(array), size)).drop_null().value_counts().field("counts").to_numpy()
     once, twice = int((counts == 1).sum()), int((counts == 2).sum())
     distinct = len(counts) + once * (once - 1) / (2 * (twice + 1))
-    return bool(distinct < _MOST * (len(array) - array.null_count))
+    return float(min(distinct / (len(array) - array.null_count), 1.0))
 
 
 @lru_cache(maxsize=16)

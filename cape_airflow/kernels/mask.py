@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from cape_airflow.kernels.rows import bytes_of, from_bytes, gather, new_bytes, nulls, scatter
 from cape_airflow.kernels.text import checked_text, text_type
 
-_PROBES = pa.array(["", "a", "0", " ", "ab 12, cd@e-f.g"])
+_PROBES = ["", "a", "0", " ", "ab 12, cd@e-f.g"]  # no array: making one imports pandas
 
 
 def mask_all_but_ends(array: pa.Array, first: int, last: int, mask: str) -> pa.Array:
@@ -68,11 +68,12 @@ def check_pattern(pattern: str) -> None:
     Raises:
         ValueError: it is no regular expression of RE2, or matches where there is no character to hide.
     """
+    probes = pa.array(_PROBES)
     try:
-        probes = _replaced(_PROBES, pattern, "*")
+        masked = _replaced(probes, pattern, "*")
     except pa.ArrowInvalid as error:
         raise ValueError(f"is no regular expression of RE2 ({error})") from None
-    if pc.any(pc.greater(pc.utf8_length(probes), pc.utf8_length(_PROBES))).as_py():
+    if pc.any(pc.greater(pc.utf8_length(masked), pc.utf8_length(probes))).as_py():
         raise ValueError("matches where there is no character, and would hide none; match one at least, e.g. + for *")
 
 

@@ -28,18 +28,24 @@ def bytes_of(array: pa.Array) -> tuple[Bytes, Lengths]:
     _, starts, data = array.buffers()
     if starts is None or not len(array):
         return np.empty(0, np.uint8), np.zeros(len(array) + 1, np.int64)
-    word = np.int64 if is_large(array.type) else np.int32
-    offsets = np.frombuffer(starts, word)[array.offset : array.offset + len(array) + 1].astype(np.int64)
+    offsets = offsets_in(array).astype(np.int64)
     if array.null_count and np.diff(offsets)[nulls(array)].any():
         return bytes_of(array.take(pa.array(np.arange(len(array)))))
     everything = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
     return everything[offsets[0] : offsets[-1]], offsets - offsets[0]
 
 
+def offsets_in(array: pa.Array) -> npt.NDArray[np.int32 | np.int64]:
+    """Return the len + 1 places in the data buffer between which the values of an array of text or bytes lie."""
+    word = np.int64 if is_large(array.type) else np.int32
+    places: npt.NDArray[np.int32 | np.int64] = np.frombuffer(array.buffers()[1], word)
+    return places[array.offset : array.offset + len(array) + 1]
+
+
 def nulls(array: pa.Array) -> npt.NDArray[np.bool_]:
     """Return where an array is null."""
-    where: npt.NDArray[np.bool_] = array.is_null().to_numpy(zero_copy_only=False)
-    return where
+    bits = array.is_null().buffers()[1]  # which Arrow itself turns into bytes one by one
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=len(array), bitorder="little").view(np.bool_)
 
 
 def gather(data: Bytes, starts: Lengths, width: int) -> Bytes:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow.datasets import open_sink, open_source, sink
+from cape_airflow.datasets import groups, open_sink, open_source, sink
 from cape_airflow.datasets.formats import format_by_name
 from cape_airflow.datasets.location import locate
 from cape_airflow.datasets.staging import LocalFile
@@ -132,9 +132,9 @@ def test_the_bytes_do_not_depend_on_the_batches(tmp_path_factory, chunks, group,
     )
     folder = tmp_path_factory.mktemp("sink")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sink, "GROUP_ROWS", group)
-        patch.setattr(sink, "GROUP_BYTES", weight)
-        patch.setattr(sink, "STEP_ROWS", step)
+        patch.setattr(groups, "GROUP_ROWS", group)
+        patch.setattr(groups, "GROUP_BYTES", weight)
+        patch.setattr(groups, "STEP_ROWS", step)
         for name, sizes in (("one", [rows]), ("many", chunks)):
             with open_sink(f"{folder}/{name}.{suffix}", job_id="a") as out:
                 out.open(table.schema)
@@ -148,8 +148,8 @@ def test_the_bytes_do_not_depend_on_the_batches(tmp_path_factory, chunks, group,
 
 
 def test_wide_rows_are_written_before_a_group_is_full(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(sink, "GROUP_BYTES", 100)
-    monkeypatch.setattr(sink, "STEP_ROWS", 1)
+    monkeypatch.setattr(groups, "GROUP_BYTES", 100)
+    monkeypatch.setattr(groups, "STEP_ROWS", 1)
     with open_sink(str(tmp_path / "out.parquet"), job_id="a") as out:
         out.open(pa.schema([("s", pa.string())]))
         before = out.bytes_written
@@ -159,9 +159,9 @@ def test_wide_rows_are_written_before_a_group_is_full(tmp_path: Path, monkeypatc
 
 
 def test_row_groups_of_wide_rows_do_not_depend_on_the_batches(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(sink, "GROUP_BYTES", 1 << 20)
+    monkeypatch.setattr(groups, "GROUP_BYTES", 1 << 20)
     rows = pa.record_batch({"s": ["x" * 900] * 10_000})
-    groups = []
+    sizes = []
     for size in (1, 999, 10_000):
         with open_sink(str(tmp_path / "out.parquet"), job_id="a") as out:
             out.open(rows.schema)
@@ -169,8 +169,8 @@ def test_row_groups_of_wide_rows_do_not_depend_on_the_batches(tmp_path: Path, mo
                 out.write(rows.slice(start, size))
             out.commit()
         footer = pq.ParquetFile(tmp_path / "out.parquet").metadata
-        groups.append([footer.row_group(number).num_rows for number in range(footer.num_row_groups)])
-    assert groups == [[2048] * 4 + [1808]] * 3
+        sizes.append([footer.row_group(number).num_rows for number in range(footer.num_row_groups)])
+    assert sizes == [[2048] * 4 + [1808]] * 3
 
 
 def test_a_source_is_not_written_over(tmp_path: Path, write, refused) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cape_airflow.errors import ValueRefused
-from cape_airflow.kernels.encode import encoded_first, repeats
+from cape_airflow.kernels.encode import distinct_share, encoded_first, repeats
 from cape_airflow.kernels.hashing import hmac_sha256
 from cape_airflow.kernels.text import canonical_text, checked_text
 
@@ -45,6 +45,13 @@ def test_one_frequent_value_among_distinct_ones_is_no_repetition() -> None:
 def test_a_short_column_is_not_worth_a_sample() -> None:
     assert not repeats(pa.array(["same"] * 1000))
     assert not repeats(pa.nulls(ROWS, pa.string()))
+
+
+@pytest.mark.parametrize("distinct", [100, 5000, 10**9])
+def test_the_share_of_distinct_values_is_estimated_within_a_quarter(distinct: int) -> None:
+    column = _column(distinct, nulls=0.1)
+    truth = len(column.unique().drop_null()) / (len(column) - column.null_count)
+    assert distinct_share(column) == pytest.approx(truth, rel=0.25)
 
 
 @given(

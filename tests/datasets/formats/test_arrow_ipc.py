@@ -7,15 +7,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cape_airflow.datasets import open_source, sink
+from cape_airflow.datasets import groups, open_sink, open_source
 
 
 def test_dictionaries_that_differ_between_batches_are_joined(tmp_path: Path, read, monkeypatch) -> None:
-    monkeypatch.setattr(sink, "GROUP_ROWS", 2)
+    monkeypatch.setattr(groups, "GROUP_ROWS", 2)
     batches = [
         pa.record_batch({"a": pa.array(values).dictionary_encode()}) for values in (["x", "y"], ["z", "x"], ["w", None])
     ]
-    with sink.open_sink(str(tmp_path / "out.arrow"), job_id="a") as target:
+    with open_sink(str(tmp_path / "out.arrow"), job_id="a") as target:
         target.open(batches[0].schema)
         for batch in batches:
             target.write(batch)

@@ -1,0 +1,1 @@
+"""Ratios to peers and to plain copies, from one interleaved run: ``make bench``."""
