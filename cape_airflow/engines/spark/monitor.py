@@ -68,7 +68,7 @@ class Monitor:
             return 0, 0
         url = f"{self._application.ui}/api/v1/applications/{self._application.id}/stages?status=active"
         try:
-            stages = httpx.get(url, timeout=2.0, trust_env=False).raise_for_status().json()
+            stages = httpx.get(url, timeout=5.0, trust_env=False).raise_for_status().json()
         except (httpx.HTTPError, ValueError):  # this only shows how far it is: the counts of the end come with the data
             return 0, 0
         return (

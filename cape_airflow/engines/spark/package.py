@@ -1,6 +1,6 @@
 """``python -m cape_airflow.engines.spark.package OUT.zip``: cape_airflow for executors, without Airflow.
 
-The zip is for `py_files` of the operator, or ``--py-files``. It holds Python only: executors run the twins of the native
+The zip is for `py_files` of the operator, or ``--py-files``. It holds Python only: executors run twins of the native
 kernels, with the same results. For native kernels install the wheel into the executors' environment, or ship that
 environment as an archive (docs/spark.md).
 """
