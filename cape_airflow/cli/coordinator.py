@@ -76,6 +76,21 @@ def start(home: Path | None, host: str, port: int) -> None:
     serve(_settings(home), host, port)
 
 
+@coordinator.command()
+@_HOME
+def poll(home: Path | None) -> None:
+    """Ask the schedulers of CAPE_SCHEDULERS what they run, until stopped; `start` does so by itself."""
+    import signal
+    from threading import Event
+
+    from cape_airflow.coordinator.bootstrap import poll as ask
+
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    ask(_settings(home), stop)
+
+
 @coordinator.command("signing-keys")
 @json_option
 def signing_keys(as_json: bool) -> None:

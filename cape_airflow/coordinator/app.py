@@ -13,6 +13,7 @@ from cape_airflow.coordinator.api import ROUTERS
 from cape_airflow.coordinator.clock import Clock, system_clock
 from cape_airflow.coordinator.edge import Edge
 from cape_airflow.coordinator.guard import Gate
+from cape_airflow.coordinator.polling import Poller, polling
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.startup import start
 
@@ -21,7 +22,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     """Return a coordinator that is ready to serve.
 
     All start-up work is done here, because the lifespan of a mounted app is not always run. The API describes itself
-    at ``/v1/openapi.json``, to callers with a token.
+    at ``/v1/openapi.json``, to callers with a token. Only the lifespan asks other schedulers: a coordinator that is
+    mounted needs ``cape coordinator poll`` beside it.
 
     Args:
         settings: from the environment where it is None.
@@ -30,13 +32,16 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     Raises:
         KeyUnavailable: there is no root key, or it is not the one that the database was made with.
         CoordinatorError: the database is of a newer version, or the settings make no sense.
+        SchedulerError: the file of the schedulers makes no sense.
     """
     settings = settings or Settings()
     coordinator = start(settings, clock)
+    poller = Poller.configured(coordinator)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+        with polling(poller):
+            yield
         coordinator.store.close()
 
     app = FastAPI(

@@ -27,3 +27,6 @@ class Event(StrEnum):
     READ_KEY = "read-key"
     START_JOB = "start-job"
     FINISH_JOB = "finish-job"
+    ASK_CANCEL = "ask-cancel-scheduler-job"
+    CANCEL = "cancel-scheduler-job"
+    CANCEL_REFUSED = "cancel-scheduler-job-refused"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from threading import Event as Signal
 from typing import Any
 
 import uvicorn
@@ -19,6 +20,7 @@ from cape_airflow.coordinator.call import Coordinator
 from cape_airflow.coordinator.clock import system_clock
 from cape_airflow.coordinator.people import find_user, new_token, new_user
 from cape_airflow.coordinator.permissions import Role
+from cape_airflow.coordinator.polling import Poller
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.startup import start
 from cape_airflow.coordinator.store.migrate import exclusive
@@ -83,6 +85,21 @@ def serve(settings: Settings, host: str, port: int) -> None:
         limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+
+
+def poll(settings: Settings, stop: Signal) -> None:
+    """Ask the other schedulers until told to stop, without serving.
+
+    Raises:
+        CoordinatorError: the settings name no schedulers.
+        SchedulerError: the file that they name makes no sense.
+    """
+    coordinator = start(settings, system_clock)
+    with closing(coordinator.store):
+        poller = Poller.configured(coordinator)
+        if poller is None:
+            raise CoordinatorError("CAPE_SCHEDULERS names no file of schedulers")
+        poller.run(stop)
 
 
 @contextmanager

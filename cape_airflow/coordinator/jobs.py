@@ -17,7 +17,7 @@ from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.problems import Problem, missing
 from cape_airflow.coordinator.review import approval_of
 from cape_airflow.coordinator.store import insert_if_absent
-from cape_airflow.coordinator.store.models import Job, JobColumn
+from cape_airflow.coordinator.store.models import Job, JobApplication, JobColumn
 from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Progress
 
 # In any part of `simplecache::s3://...`; a password may hold a slash, so that after `name:` none ends the authority.
@@ -56,6 +56,7 @@ def start_job(call: Call, report: JobStart) -> tuple[Job, bool]:
         job.start, job.progress, job.finish, job.columns = start, {}, {}, []
         job.heartbeat_at = call.now
         call.record(Event.START_JOB, "job", job.job_id, job.policy_digest)
+    _note_application(call, job, report.application_id)
     return job, new
 
 
@@ -68,6 +69,7 @@ def heartbeat(call: Call, job_id: str, progress: Progress) -> Job:
     job = _find_for_update(call, job_id)
     if job.state is JobState.RUNNING:
         job.progress, job.heartbeat_at = progress.model_dump(mode="json"), call.now
+        _note_application(call, job, progress.application_id)
     return job
 
 
@@ -89,6 +91,7 @@ def finish_job(call: Call, job_id: str, report: JobFinish) -> Job:
     job.state, job.finish, job.progress = report.state, finish, progress
     job.heartbeat_at = call.now
     job.columns = [_column(position, counts) for position, counts in enumerate(report.columns)]
+    _note_application(call, job, report.progress.application_id)
     call.record(Event.FINISH_JOB, "job", job.job_id, job.state)
     return job
 
@@ -119,6 +122,12 @@ def find_job(call: Call, job_id: str) -> Job:
         Problem: 404 where it was never started.
     """
     return _one(call, _query(call, job_id))
+
+
+def _note_application(call: Call, job: Job, application_id: str | None) -> None:
+    """Remember the application of this attempt beside those of the attempts before it."""
+    if application_id is not None:
+        insert_if_absent(call.session, JobApplication, job_seq=job.seq, application_id=application_id)
 
 
 def _find_for_update(call: Call, job_id: str) -> Job:

@@ -118,5 +118,9 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", _PROJECT + "/jobs/{job_id}/finish"): _REPORTS,
     ("GET", _PROJECT + "/jobs"): _reads(_MEMBERS | _WORKER),
     ("GET", _PROJECT + "/jobs/{job_id}"): _reads(_MEMBERS | _WORKER),
+    ("GET", "/v1/schedulers"): _ADMIN,
+    ("GET", "/v1/schedulers/jobs"): _PERSON,  # those of the projects one belongs to; an admin all
+    ("GET", "/v1/schedulers/summary"): _PERSON,  # likewise
+    ("POST", "/v1/schedulers/jobs/{scheduler_job}/cancel"): _ADMIN,
     ("GET", "/v1/audit"): _ADMIN,
 }

@@ -30,6 +30,8 @@ class Settings(BaseSettings):
         concurrency: requests that may read at once, and as many that may write; SQLite takes one that writes.
         queue_seconds: how long a request waits for its turn before the answer is 503.
         lock_seconds: how long it then waits for another transaction before the answer is 503.
+        schedulers: TOML file that names other schedulers; None for none.
+        poll_seconds: how often each of them is asked.
     """
 
     model_config = SettingsConfigDict(env_prefix="CAPE_", frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -46,6 +48,8 @@ class Settings(BaseSettings):
     concurrency: Positive = 16
     queue_seconds: Annotated[float, Field(gt=0)] = 10.0
     lock_seconds: Positive = 5
+    schedulers: Path | None = None
+    poll_seconds: Positive = 60
 
     @property
     def folder(self) -> Path:

@@ -32,6 +32,7 @@ from starlette.testclient import TestClient
 from cape_airflow.coordinator.app import create_app
 from cape_airflow.coordinator.bootstrap import initialise
 from cape_airflow.coordinator.settings import Settings
+from cape_airflow.coordinator.store.models import Scheduler, SchedulerJob
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 ROLES = {
@@ -460,6 +461,20 @@ def _new_key(project: Project) -> tuple[str, Any]:
     return f"{project.path}/keys", {"name": f"k{secrets.token_hex(4)}", "bytes": 64}
 
 
+def _scheduler_job(project: Project) -> tuple[str, Any]:
+    """A job of another scheduler as a poll leaves it."""
+    coordinator = project.deployment.app.state.coordinator
+    now, name, id = coordinator.clock(), secrets.token_hex(8), secrets.token_hex(13)
+    with coordinator.store.write() as session:
+        far = Scheduler(name=name, kind="yarn", next_poll_at=now)
+        session.add(far)
+        session.flush()
+        more = {"external_id": "application_1_1", "spark": True, "active": True, "document": {}, "seen_at": now}
+        session.add(SchedulerJob(id=id, scheduler_seq=far.seq, **more))
+        session.commit()
+    return f"/v1/schedulers/jobs/{id}/cancel", None
+
+
 def _approved(path: str) -> Example:
     return lambda project: (project.path + path.format(digest=project.approved(_new_policy())["digest"]), None)
 
@@ -513,6 +528,10 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("POST", _PROJECT + "/jobs/{job_id}/finish"): _job("/finish", FINISH),
     ("GET", _PROJECT + "/jobs"): _at(_PROJECT + "/jobs"),
     ("GET", _PROJECT + "/jobs/{job_id}"): _job(""),
+    ("GET", "/v1/schedulers"): _at("/v1/schedulers"),
+    ("GET", "/v1/schedulers/jobs"): _at("/v1/schedulers/jobs"),
+    ("GET", "/v1/schedulers/summary"): _at("/v1/schedulers/summary"),
+    ("POST", "/v1/schedulers/jobs/{scheduler_job}/cancel"): _scheduler_job,
     ("GET", "/v1/audit"): _at("/v1/audit"),
 }
 

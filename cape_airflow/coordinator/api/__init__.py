@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cape_airflow.coordinator.api import audit, jobs, keys, people, policies, projects, service, suggestions
+from cape_airflow.coordinator.api import audit, jobs, keys, people, policies, projects, schedulers, service, suggestions
 
 ROUTERS: tuple[APIRouter, ...] = (
     service.router,
@@ -14,5 +14,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     policies.router,
     keys.router,
     jobs.router,
+    schedulers.router,
     audit.router,
 )

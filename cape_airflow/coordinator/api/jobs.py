@@ -38,6 +38,7 @@ class JobAnswer(Answer):
     warnings: tuple[str, ...] = ()
     error: str | None = None
     finished_at: datetime | None = None
+    application_id: str | None = None
 
 
 @router.put("/{job_id}")

@@ -209,6 +209,7 @@ class Job(Base):
     progress: Mapped[dict[str, Any]]
     finish: Mapped[dict[str, Any]]
     heartbeat_at: Mapped[datetime]
+    project: Mapped[Project] = relationship()
     columns: Mapped[list[JobColumn]] = relationship(
         lazy="selectin", order_by="JobColumn.position", cascade="all, delete-orphan"
     )
@@ -226,6 +227,55 @@ class JobColumn(Base):
     decision: Mapped[str]
     value_count: Mapped[int] = mapped_column(BigInteger())
     null_count: Mapped[int] = mapped_column(BigInteger())
+
+
+class JobApplication(Base):
+    """An application of Spark that did the work of a job; a job has one for each attempt that told it."""
+
+    __tablename__ = "job_applications"
+    __table_args__ = (UniqueConstraint("job_seq", "application_id"),)
+    job_seq: Mapped[int] = mapped_column(ForeignKey("jobs.seq"))
+    application_id: Mapped[str] = mapped_column(String(200), index=True)
+    job: Mapped[Job] = relationship(lazy="joined", innerjoin=True)
+
+
+class Scheduler(Base):
+    """A scheduler that is not ours: when it was asked, and which replica may ask it now (`coordinator.polling`)."""
+
+    __tablename__ = "schedulers"
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    next_poll_at: Mapped[datetime]
+    polled_at: Mapped[datetime | None]
+    succeeded_at: Mapped[datetime | None]
+    trouble: Mapped[str | None]
+    lease_owner: Mapped[str | None] = mapped_column(String(26))
+    lease_until: Mapped[datetime | None]
+
+
+class SchedulerJob(Base):
+    """A job of another scheduler as it was seen last; `runs` are those of our jobs that its application did."""
+
+    __tablename__ = "scheduler_jobs"
+    __table_args__ = (UniqueConstraint("scheduler_seq", "external_id"),)
+    id: Mapped[str] = mapped_column(String(26), unique=True)
+    scheduler_seq: Mapped[int] = mapped_column(ForeignKey("schedulers.seq"))
+    external_id: Mapped[str] = mapped_column(String(700))
+    application_id: Mapped[str | None] = mapped_column(String(300), index=True)
+    user_name: Mapped[str | None] = mapped_column(String(300), index=True)
+    project_label: Mapped[str | None] = mapped_column(String(64), index=True)
+    spark: Mapped[bool]
+    active: Mapped[bool]
+    document: Mapped[dict[str, Any]]
+    seen_at: Mapped[datetime]
+    cancel_asked_at: Mapped[datetime | None]
+    scheduler: Mapped[Scheduler] = relationship(lazy="joined", innerjoin=True)
+    runs: Mapped[list[JobApplication]] = relationship(
+        primaryjoin="SchedulerJob.application_id == foreign(JobApplication.application_id)",
+        order_by="JobApplication.seq.desc()",
+        lazy="selectin",
+        viewonly=True,
+    )
 
 
 class Replay(Base):

@@ -47,7 +47,7 @@ class _State(Reading):
 
 
 class _Status(Reading):
-    application_id: Annotated[str, Field(alias="sparkApplicationId", max_length=200)] = ""
+    application_id: Annotated[Line, Field(alias="sparkApplicationId")] = ""
     state: Annotated[_State, Field(alias="applicationState")] = _State()
     finished: Annotated[Moment, Field(alias="terminationTime")] = None
     submitted: Annotated[Moment, Field(alias="lastSubmissionAttemptTime")] = None

@@ -51,7 +51,7 @@ class _Application(Reading):
     percent: Annotated[float, Field(alias="progress")] = 0.0
     link: Annotated[Link, Field(alias="trackingUrl")] = None
     kind: Annotated[Line, Field(alias="applicationType")] = ""
-    tags: Annotated[str, Field(alias="applicationTags")] = ""
+    tags: Annotated[Line, Field(alias="applicationTags")] = ""
     started: Annotated[Millis, Field(alias="startedTime")] = None
     finished: Annotated[Millis, Field(alias="finishedTime")] = None
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -137,11 +137,11 @@ class Spark:
     def wait_for(self, what: str, ask: Callable[[], T | None]) -> T:
         return wait_for(what, ask)
 
-    def start(self, *command: str, **environment: str) -> Process:
+    def start(self, *command: str) -> Process:
         log = self.folder / f"{len(self.processes)}.log"
         with log.open("wb") as output:
             running = subprocess.Popen(
-                command, env=self.environment | environment, stdout=output, stderr=output, cwd=self.folder
+                command, env=self.environment, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=self.folder
             )
         self.processes.append(Process(running, log))
         return self.processes[-1]
@@ -151,45 +151,103 @@ class Spark:
     ) -> tuple[subprocess.Popen[bytes], str, str]:
         """Run an application until the file `go` is there; return its driver, its id, and the address of its UI."""
         events = (self.folder / "events").as_uri()
-        driver = self.start(sys.executable, "-c", JOB, master or self.master, events, go, **environment)
+        driver = self.start(sys.executable, "-c", JOB, master or self.master, events, go)
         found = driver.said(r"^APPLICATION (\S+) (\S+)")
         return driver.running, found[1], found[2]
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
-    pyspark = pytest.importorskip("pyspark", reason="no pyspark")
+def spark_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
+    """Spark's programs, none of which runs yet."""
     if shutil.which("java") is None:
-        pytest.fail("no Java") if os.environ.get("CI") else pytest.skip("no Java")
+        missing("no Java")
     folder = tmp_path_factory.mktemp("spark")
     (folder / "events").mkdir()
-    home = Path(pyspark.__file__).parent
-    events = (folder / "events").as_uri()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "AIRFLOW_"))}
     environment |= LOOPBACK | {
-        "SPARK_HOME": str(home),
+        "JAVA_HOME": str(Path(str(shutil.which("java"))).resolve().parent.parent),
+        "SPARK_HOME": str(spark_home()),
         "SPARK_DAEMON_MEMORY": "256m",
-        "SPARK_HISTORY_OPTS": f"-Dspark.history.fs.logDirectory={events} -Dspark.history.ui.port=0 "
-        "-Dspark.history.fs.update.interval=1s",
+        "SPARK_HISTORY_OPTS": f"-Dspark.history.fs.logDirectory={(folder / 'events').as_uri()} "
+        "-Dspark.history.ui.port=0 -Dspark.history.fs.update.interval=1s",
         "PYSPARK_PYTHON": sys.executable,
     }
     made = Spark(folder, environment)
+    yield made
+    for process in made.processes:
+        process.running.kill()
+        process.running.communicate(timeout=30)
+
+
+def spark_home() -> Path:
+    return Path(pytest.importorskip("pyspark", reason="no pyspark").__file__).parent
+
+
+def missing(what: str) -> NoReturn:
+    """Skip on a developer's machine, and fail in CI."""
+    pytest.fail(what) if os.environ.get("CI") else pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def spark(spark_programs: Spark) -> Spark:
+    """A standalone cluster and a History Server."""
+    made = spark_programs
 
     def daemon(name: str, *arguments: str) -> Process:
-        return made.start(str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", *arguments)
+        return made.start(str(spark_home() / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", *arguments)
 
-    try:
-        master = daemon("master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
-        history = daemon("history.HistoryServer")
-        made.master = master.said(r"(spark://127.0.0.1:[1-9]\d*)")[1]
-        made.web = "http://127.0.0.1:" + master.said(r"MasterUI.* port (\d+)")[1]
-        daemon("worker.Worker", "--webui-port", "0", "--cores", "1", "--memory", "512m", made.master)
-        made.history = "http://127.0.0.1:" + history.said(r"HistoryServerUI.* port (\d+)")[1]
-        yield made
-    finally:
-        for process in made.processes:
-            process.running.kill()
-            process.running.wait(30)
+    master = daemon("master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
+    history = daemon("history.HistoryServer")
+    made.master = master.said(r"(spark://127.0.0.1:[1-9]\d*)")[1]
+    made.web = "http://127.0.0.1:" + master.said(r"MasterUI.* port (\d+)")[1]
+    daemon("worker.Worker", "--webui-port", "0", "--cores", "1", "--memory", "512m", made.master)
+    made.history = "http://127.0.0.1:" + history.said(r"HistoryServerUI.* port (\d+)")[1]
+    return made
+
+
+@pytest.fixture(scope="session")
+def resource_manager(spark_programs: Spark) -> str:
+    """The address of a real ResourceManager of YARN with one NodeManager, which Spark finds by HADOOP_CONF_DIR.
+
+    Maven brings Hadoop's mini cluster (80 MB) into a cache folder, once.
+    """
+    if shutil.which("mvn") is None or shutil.which("javac") is None:
+        missing("no Maven, or no JDK")
+    jars = Path(os.environ.get("CAPE_TEST_CACHE", Path.home() / ".cache" / "cape-tests")) / "yarn-3.5.0"
+    source = Path(__file__).parent / "yarn"
+    if not (jars / "complete").exists():
+        fetch = [
+            "mvn",
+            "-q",
+            "-B",
+            "-f",
+            source / "pom.xml",
+            "dependency:copy-dependencies",
+            f"-DoutputDirectory={jars}",
+        ]
+        subprocess.run(fetch, check=True, timeout=500)
+        (jars / "complete").touch()
+    folder = spark_programs.folder
+    subprocess.run(["javac", "-cp", f"{jars}/*", "-d", folder, source / "Cluster.java"], check=True, timeout=120)
+    (folder / "log4j.properties").write_text("log4j.rootLogger=OFF\n")
+    cluster = spark_programs.start(
+        "java", "-Xmx512m", f"-Dlog4j.configuration={(folder / 'log4j.properties').as_uri()}",
+        "-cp", f"{folder}:{jars}/*", "Cluster", str(folder),
+    )  # fmt: skip
+    address = cluster.said(r"^MANAGER \S+:(\d+)$")[1]
+    settings = {
+        "spark.yarn.jars": f"local:{spark_home()}/jars/*",
+        "spark.yarn.stagingDir": folder.as_uri(),
+        "spark.yarn.am.memory": "512m",
+        "spark.yarn.tags": "cape,nightly",
+        "spark.executor.instances": "1",
+    }
+    spark_programs.environment |= {
+        "HADOOP_CONF_DIR": str(folder),
+        "PYSPARK_SUBMIT_ARGS": " ".join(f"--conf {name}={value}" for name, value in settings.items())
+        + " pyspark-shell",
+    }
+    return f"http://127.0.0.1:{address}"
 
 
 @pytest.fixture
