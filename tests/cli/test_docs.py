@@ -13,6 +13,8 @@ def _leaves(command: click.Command, path: str = "cape") -> Iterator[str]:
     if not isinstance(command, click.Group):
         yield path
         return
+    if command.invoke_without_command:  # does something by itself, as `cape jobs --from NAME`
+        yield path
     for name, below in command.commands.items():
         yield from _leaves(below, f"{path} {name}")
 

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event as Signal
+from threading import Thread
 from typing import Any
 
 import pytest
 from fastapi import FastAPI, Request, Response
 
 from cape_airflow.coordinator.app import create_app
+from cape_airflow.coordinator.bootstrap import poll
 from cape_airflow.coordinator.polling import Poller, polling
 from cape_airflow.errors import CapeError
 
@@ -266,6 +269,23 @@ def test_the_lifespan_asks_in_a_thread_of_its_own(
             assert time.monotonic() < deadline
             time.sleep(0.05)
     assert len(ask()) == 1
+
+
+def test_polling_without_serving_asks_until_it_is_stopped_and_needs_schedulers(
+    deployment: Any, yarn: ResourceManager, maker: Any
+) -> None:
+    stop = Signal()
+    with pytest.raises(CapeError, match="CAPE_SCHEDULERS names no file"):
+        poll(maker.settings(), stop)
+    thread = Thread(target=poll, args=(deployment.settings, stop))
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not yarn.asked and thread.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stop.set()
+    thread.join(20)
+    assert yarn.asked
+    assert not thread.is_alive()
 
 
 def test_a_coordinator_does_not_start_with_schedulers_that_make_no_sense(maker: Any, tmp_path: Path) -> None:

@@ -57,3 +57,17 @@ def test_counts_are_never_negative(wrong):
 )
 def test_progress_is_told_in_one_line(progress, text):
     assert progress.describe() == text
+
+
+def test_a_report_without_an_application_looks_as_it_did_before_there_were_any():
+    assert "application_id" not in Progress().model_dump() | JobStart(**START).model_dump(mode="json")
+    told = Progress(application_id="application_1795262400000_0001")
+    assert told.model_dump(mode="json")["application_id"] == "application_1795262400000_0001"
+    assert Progress.model_validate_json(told.model_dump_json()) == told
+    assert "application_id" in Progress.model_json_schema(mode="serialization")["properties"]
+
+
+@pytest.mark.parametrize("wrong", ["", "a b", "a\nb", "-a", "a" * 201, "app/1"])
+def test_an_application_id_is_a_short_word(wrong):
+    with pytest.raises(ValidationError):
+        Progress(application_id=wrong)
