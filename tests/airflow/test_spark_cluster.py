@@ -49,7 +49,7 @@ def behind_a_gate(spark: Any, gate: str) -> Any:
         import time
         from pathlib import Path
 
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         for batch in batches:
             while batch.column("place")[0].as_py() >= 15_000 and not Path(gate).exists():
                 if time.monotonic() > deadline:
@@ -105,7 +105,7 @@ class Work:
                 running.result()
             return any(self.target.parent.glob(".*cape-*/_temporary/0/task_*"))
 
-        wait_for("rows of a first task", written, every=0.1)
+        wait_for("rows of a first task", written, seconds=300, every=0.1)
 
     def check_output(self) -> None:
         """The output is what the Arrow engine makes of the same rows, and nothing else is left of the work."""
@@ -196,7 +196,7 @@ def test_an_executor_that_is_killed_in_mid_run_costs_no_row(
     work.wait_for_first_rows(running)
     os.kill(on_cluster.executors()[0], signal.SIGKILL)
     work.gate.touch()
-    result = running.result(120)
+    result = running.result(300)
     assert (result["rows_in"], result["rows_out"]) == (ROWS, ROWS - ROWS // 3)
     work.check_output()
 
@@ -210,7 +210,7 @@ def test_a_driver_that_is_killed_leaves_no_output_and_the_retry_is_right(
     assert operator._driver is not None
     os.kill(operator._driver._process.pid, signal.SIGKILL)
     with pytest.raises(AirflowException, match="ended without a word"):
-        running.result(60)
+        running.result(180)
     assert not work.target.exists()
     wait_for("end of the application", lambda: on_cluster.running() == [])
     work.gate.touch()
@@ -226,9 +226,9 @@ def test_a_task_that_is_stopped_ends_its_application_without_output(
     work.wait_for_first_rows(running)
     operator.on_kill()
     with pytest.raises(AirflowException):
-        running.result(60)
+        running.result(180)
     assert not work.target.exists()
-    wait_for("end of the application", lambda: on_cluster.running() == [], 30)
+    wait_for("end of the application", lambda: on_cluster.running() == [])
 
 
 def test_spark_connect_gives_the_same_output(connect_server: int, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -242,4 +242,4 @@ def _first_event(run: Callable[[], Any]) -> Any:
     async def first() -> Any:
         return (await anext(run())).payload
 
-    return asyncio.run(asyncio.wait_for(first(), 120))
+    return asyncio.run(asyncio.wait_for(first(), 300))
