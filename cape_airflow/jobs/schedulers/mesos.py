@@ -1,4 +1,4 @@
-"""The master of Mesos: ``/state`` and ``/teardown``. Apache retired Mesos in 2025; this adapter is small, and stays so.
+"""The master of Mesos: ``/state`` and ``/teardown``. Apache has retired Mesos; this adapter is small, and stays so.
 
 Spark itself left Mesos with version 4.0, so that what runs there is Spark 3 or older.
 """

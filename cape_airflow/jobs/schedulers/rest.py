@@ -1,7 +1,8 @@
 """One way to ask all schedulers: a deadline around the whole of it, a largest answer, no redirect, TLS checked.
 
 Timeouts of `httpx` are per read, so that a server which sends a byte now and then holds its caller for ever; the
-deadline here is the event loop's, and nothing passes it.
+deadline here is the event loop's, over connection, request and answer. Only a name server that is asked in vain
+may take longer than that. Proxies of the environment are not used.
 """
 
 from __future__ import annotations

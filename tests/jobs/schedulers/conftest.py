@@ -62,6 +62,11 @@ class Told:
     answers: dict[str, Callable[[dict[str, str]], Answer]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
+    @property
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """What gives its answers, for a server."""
+        return type("Handler", (_Handler,), {"told": self})
+
     def tell(self, call: str, data: Any = None, status: int = 200, **headers: str) -> None:
         """Answer ``METHOD /path`` with JSON, or with bytes as they are."""
         body = data if isinstance(data, bytes) else json.dumps(data).encode()
@@ -94,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
 def told() -> Iterator[Told]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     told = Told(f"http://127.0.0.1:{server.server_address[1]}")
-    server.RequestHandlerClass = type("Handler", (_Handler,), {"told": told})
+    server.RequestHandlerClass = told.handler
     thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield told
