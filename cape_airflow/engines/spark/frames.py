@@ -117,7 +117,7 @@ def _with_result(df: DataFrame, plan: Plan, keys: KeyRing) -> DataFrame:
     result = StructType([*made, StructField(KEPT, BooleanType())])
     suppresses = any(isinstance(step, SuppressRecords) for step in plan.steps)
     if _knows_arrow_functions(df):
-        function = over_arrow.arrow_udf(kernels.de_identified, result)
+        function = over_arrow.arrow_udf(kernels.de_identified, result)  # type: ignore[call-overload]  # structs are fine
         if suppresses or not all(repeatable(step) for step in plan.steps if isinstance(step, Transform)):
             function = function.asNondeterministic()  # so that Spark does not evaluate it twice
         df = df.withColumn(RESULT, function(*(column_of(name) for name in plan.read_columns)))
