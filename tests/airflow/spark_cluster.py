@@ -123,7 +123,18 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     ) as log:
         master = said(log, r"Starting Spark master at (spark://\S+)")
         pages = said(log, r"started at (http://\S+)")
-        worker = ("spark-class", f"{deploy}.worker.Worker", "--cores", "1", "--memory", "600m", *port, master)
+        worker = (
+            "spark-class",
+            f"{deploy}.worker.Worker",
+            "--cores",
+            "1",
+            "--memory",
+            "600m",
+            "--work-dir",
+            str(home),
+            *port,
+            master,
+        )
         with daemon(home, "worker-1", *worker) as one, daemon(home, "worker-2", *worker) as two:
             for each in (one, two):
                 said(each, r"(Successfully registered)")

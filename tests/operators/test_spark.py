@@ -21,7 +21,7 @@ from cape_airflow.triggers import spark as trigger_module
 from tests.airflow.coordinator import POLICY, People
 
 ROWS = {"email": ["ann@example.com", "bob@example.com", None, "cy@example.com"], "country": ["NL", "XX", "DE", "NL"]}
-GUARANTEED = POLICY + "guarantees:\n  - {type: k-anonymity, k: 3, quasi-identifiers: [country]}\n"
+GUARANTEED = POLICY + "guarantees:\n  - {type: k-anonymity, k: 3, quasi_identifiers: [country]}\n"
 
 
 def _operator(**changed: Any) -> CapeSparkOperator:
