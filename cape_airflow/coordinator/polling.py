@@ -89,7 +89,12 @@ class Poller:
     def _take(self, name: str, settings: SchedulerSettings) -> Scheduler | None:
         """Take the lease of a scheduler that is due; None where it is not, or another replica has it."""
         now = self.coordinator.clock()
-        cancels = exists().where(SchedulerJob.scheduler_seq == Scheduler.seq, SchedulerJob.cancel_asked_at.is_not(None))
+        # A cancellation is due at once, but where the scheduler was in trouble the last time.
+        cancels = exists().where(
+            SchedulerJob.scheduler_seq == Scheduler.seq,
+            SchedulerJob.cancel_asked_at.is_not(None),
+            Scheduler.trouble.is_(None),
+        )
         with self.coordinator.store.write() as session:
             insert_if_absent(session, Scheduler, name=name, kind=settings.type, next_poll_at=now)
             row = session.scalar(

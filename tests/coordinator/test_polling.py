@@ -230,6 +230,9 @@ def test_a_job_is_cancelled_by_the_replica_that_polls_and_the_audit_log_tells_be
     assert yarn.killed == []
     assert ask()[0]["cancel_asked_at"] is not None
     yarn.status = 200
+    poller.round()  # not at once: it was in trouble
+    assert yarn.killed == []
+    deployment.clock.turn(minutes=5)
     poller.round()
     assert yarn.killed == [running]
     (item,) = ask()
