@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import inputs, job, kernels, machine, report, scale
+from benchmarks import inputs, job, kernels, machine, report, scale, spark
 from benchmarks.options import Options
 from benchmarks.report import Section
 
@@ -13,7 +13,9 @@ PARTS: dict[str, Callable[[Options], Section]] = {
     "kernels": kernels.section,
     "job": job.section,
     "scale": scale.section,
+    "spark": spark.section,
 }
+TAKES_LONG = ("spark",)
 ROWS, QUICK_ROWS, ROUNDS = 10_000_000, 1_000_000, 3
 
 
@@ -25,11 +27,11 @@ def main() -> None:
     print(words[0], end="\n\n", flush=True)
     with inputs.folder(rows) as folder:
         options = Options(rows, asked.rounds, folder, not asked.no_peers)
-        for part in [asked.only] if asked.only else PARTS:
+        for part in [asked.only] if asked.only else [name for name in PARTS if name not in TAKES_LONG]:
             words.append(str(PARTS[part](options)))
             print(words[-1], end="\n\n", flush=True)
-    if not asked.only:
-        report.write("\n\n".join(words))
+    if asked.keep or not asked.only:
+        report.write("\n\n".join(words), asked.only)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rows", type=int, help=f"of the whole job, {ROWS:,} by default; all else follows it")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"that each contender does, {ROUNDS} by default")
     parser.add_argument("--only", choices=PARTS, help="one part, which is printed and not written down")
+    parser.add_argument("--keep", action="store_true", help="write that part down, in a place of its own")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROWS:,} rows")
     parser.add_argument("--no-peers", action="store_true", help="make no environments for peers")
     return parser

@@ -28,8 +28,21 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
         "validators",
         "packaging",
     ),
+    # Of the year in which it was written: it calls what later versions took away.
+    "cape-dataframes-spark": (
+        "cape-dataframes==0.3.1",
+        "pyspark==3.3.4",
+        "pandas==1.5.3",
+        "numpy<2",
+        "pyarrow==14.0.2",
+        "psutil",
+        "validators",
+        "packaging",
+    ),
     "presidio": ("presidio-structured==0.0.10", "presidio-anonymizer==2.2.366", "pandas==2.3.3", "pyarrow"),
 }
+PYTHONS = {"cape-dataframes-spark": "python3.10"}
+"""Interpreters of environments that the one at hand is too new for, as they are found on the PATH."""
 
 
 class Unavailable(Exception):
@@ -50,18 +63,18 @@ def python_of(name: str) -> Path:
     wanted = "\n".join(REQUIREMENTS[name])
     if not made.exists() or made.read_text() != wanted:
         print(f"preparing {folder.relative_to(ROOT)}", file=sys.stderr)
-        _make(folder, python, REQUIREMENTS[name])
+        _make(folder, python, PYTHONS.get(name, sys.executable), REQUIREMENTS[name])
         made.write_text(wanted)
     return python
 
 
-def _make(folder: Path, python: Path, requirements: tuple[str, ...]) -> None:
+def _make(folder: Path, python: Path, base: str, requirements: tuple[str, ...]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if uv := _uv():
-        _run(uv, "venv", "--quiet", "--python", sys.executable, folder)
+        _run(uv, "venv", "--quiet", "--no-python-downloads", "--python", base, folder)
         _run(uv, "pip", "install", "--quiet", "--python", python, *requirements)
     else:
-        _run(sys.executable, "-m", "venv", folder)
+        _run(base, "-m", "venv", folder)
         _run(python, "-m", "pip", "install", "--quiet", *requirements)
 
 

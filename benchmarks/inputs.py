@@ -25,9 +25,17 @@ def folder(rows: int) -> Iterator[Path]:
         yield Path(path)
 
 
-def customers(kind: str, rows: int, options: Options) -> str:
-    """Return the path of a file of that many invented customers, which is written if need be: parquet or arrow."""
-    path = options.folder / f"customers-{rows}.{kind}"
+def customers(kind: str, rows: int, options: Options, **arguments: object) -> str:
+    """Return the path of a file of that many invented customers, which is written if need be.
+
+    Args:
+        kind: parquet or arrow.
+        rows: of the file.
+        options: where it is.
+        arguments: more of what writes it.
+    """
+    words = "".join(f"-{name}-{value}" for name, value in arguments.items())
+    path = options.folder / f"customers-{rows}{words}.{kind}"
     if not path.exists():
-        once(f"customers:write_{kind}", target=str(path), rows=rows)
+        once(f"customers:write_{kind}", target=str(path), rows=rows, **arguments)
     return str(path)

@@ -79,8 +79,9 @@ def cell(measure: Callable[[], float], factor: float = 1.0) -> str:
         return "-"
 
 
-def write(report: str) -> None:
-    """Put the report in the place of the last one in `README.md`."""
-    before, _, rest = README.read_text().partition(BEGIN)
+def write(report: str, part: str | None = None) -> None:
+    """Put the report in the place of the last one in `README.md`, where that of a part on its own has its own."""
+    begin = BEGIN if part is None else f"<!-- `--only {part} --keep` writes from here -->"
+    before, _, rest = README.read_text().partition(begin)
     _, _, after = rest.partition(END)
-    README.write_text(f"{before}{BEGIN}\n\n{report}\n\n{END}{after}")
+    README.write_text(f"{before}{begin}\n\n{report}\n\n{END}{after}")

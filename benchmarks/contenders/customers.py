@@ -44,13 +44,13 @@ def customers(start: int, rows: int, null_share: float = 0.02) -> pa.Table:
     return pa.table({name: pc.if_else(missing[name], None, column) for name, column in columns.items()})
 
 
-def write_parquet(target: str, rows: int) -> Callable[[], None]:
+def write_parquet(target: str, rows: int, null_share: float = 0.02) -> Callable[[], None]:
     """Write them to a Parquet file."""
 
     def write() -> None:
         with pq.ParquetWriter(target, customers(0, 1).schema) as writer:
             for start in range(0, rows, GROUP_ROWS):
-                writer.write_table(customers(start, min(GROUP_ROWS, rows - start)))
+                writer.write_table(customers(start, min(GROUP_ROWS, rows - start), null_share))
 
     return write
 

@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("pyspark")
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 VALUE, HUGE, KEY = "canary-value-of-a-person", 2**63 - 1, bytes(range(100, 164))
 
@@ -91,7 +91,7 @@ def test_nothing_that_spark_writes_or_shows_of_a_run_holds_a_key_a_token_or_a_va
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     environment = kept | {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
     words = [sys.executable, "-c", PROGRAM, mode, str(tmp_path), KEY.hex()]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     events = "\n".join(path.read_text() for path in (tmp_path / "events").rglob("*") if path.is_file())
     [token] = json.loads((tmp_path / "tokens").read_text())
