@@ -1,10 +1,8 @@
 //! Messages that are hashed side by side.
 
-use std::ops::Range;
-
 use zeroize::Zeroizing;
 
-use crate::sha256::{BLOCK, Keyed, Row, State, States, absorb_alone};
+use crate::sha256::{BLOCK, DIGEST, Keyed, LANES, States};
 
 /// A value to be hashed.
 pub struct Message {
@@ -22,15 +20,16 @@ pub struct Message {
 pub struct Group<'a> {
     keyed: &'a Keyed<'a>,
     data: &'a [u8],
-    tails: Zeroizing<Vec<u8>>,
-    tail_size: usize,
+    /// For each message what is left of the value, the suffix and the padding.
+    tails: Zeroizing<Vec<Vec<u8>>>,
 }
 
 impl<'a> Group<'a> {
-    /// Make room for `count` messages side by side, which lie in `data`.
-    pub fn new(keyed: &'a Keyed<'a>, data: &'a [u8], count: usize) -> Self {
-        let tail_size = padded_blocks(BLOCK - 1 + keyed.suffix.len()) * BLOCK;
-        Self { keyed, data, tails: Zeroizing::new(vec![0; tail_size * count]), tail_size }
+    /// Make room for messages that lie in `data`.
+    pub fn new(keyed: &'a Keyed<'a>, data: &'a [u8]) -> Self {
+        // Padding is written three blocks at a time.
+        let size = keyed.suffix.len().div_ceil(BLOCK) * BLOCK + 3 * BLOCK;
+        Self { keyed, data, tails: Zeroizing::new(vec![vec![0; size]; LANES]) }
     }
 
     /// The message in `data` from `start` to `end`.
@@ -40,123 +39,93 @@ impl<'a> Group<'a> {
         Message { start, length, blocks: padded_blocks(length + self.keyed.suffix.len()), place }
     }
 
-    /// The digests of at most `S::COUNT` messages, longest first.
+    /// The digests of at most `LANES` messages, longest first.
     ///
     /// # Safety
     /// The CPU has the instructions of `S`.
     #[inline(always)]
-    pub unsafe fn digests<S: States>(&mut self, messages: &[Message]) -> [Row; 8] {
-        for (lane, message) in messages.iter().enumerate() {
-            self.prepare_tail(lane, message);
+    pub unsafe fn digests<S: States>(&mut self, messages: &[Message]) -> [[u8; DIGEST]; LANES] {
+        for (tail, message) in self.tails.iter_mut().zip(messages) {
+            write_tail(self.keyed, self.data, message, tail);
         }
         // SAFETY: the caller's promise.
         let mut states = unsafe { S::start(&self.keyed.start) };
-        let mut digests = [Row::default(); 8];
         let (mut active, mut block) = (messages.len(), 0);
-        // A few stragglers would leave most lanes idle, so they go on alone.
-        while active > S::COUNT / 8 {
-            let mut blocks = [&[0; BLOCK]; 16];
-            for (lane, bytes) in blocks[..S::COUNT].iter_mut().enumerate() {
-                *bytes = self.block(lane, messages, block);
+        while active > S::STRAGGLERS {
+            let mut blocks = [&[0; BLOCK]; LANES];
+            for ((bytes, message), tail) in blocks.iter_mut().zip(&messages[..active]).zip(self.tails.iter()) {
+                *bytes = message.block(block, self.data, tail);
             }
-            states.absorb(&blocks);
+            states.absorb(&blocks, active);
             block += 1;
-            let left = messages[..active].iter().filter(|message| message.blocks > block).count();
-            if left < active {
-                let rows = states.rows();
-                copy_lanes(&rows, &mut digests, left..active);
-                active = left;
-            }
+            active = messages[..active].partition_point(|message| message.blocks > block);
         }
-        if active > 0 {
-            copy_lanes(&states.rows(), &mut digests, 0..active);
-            for lane in 0..active {
-                self.finish_alone(lane, messages, block, &mut digests);
-            }
+        let stragglers = (active > 0).then(|| states.digests());
+        if let Some(outer) = &self.keyed.outer {
+            states.hash_again(outer);
         }
-        match &self.keyed.outer {
-            // SAFETY: the caller's promise.
-            Some(outer) => unsafe { hash_digests::<S>(outer, &digests) },
-            None => digests,
+        let mut digests = states.digests();
+        for (lane, state) in stragglers.iter().flat_map(|states| &states[..active]).enumerate() {
+            let (message, tail) = (&messages[lane], &self.tails[lane]);
+            let blocks = (block..message.blocks).map(|block| message.block(block, self.data, tail));
+            digests[lane] = self.keyed.finish_alone(state, blocks);
         }
-    }
-
-    /// Write the last blocks of a message: what is left of the value, the suffix and the padding.
-    #[inline(always)]
-    fn prepare_tail(&mut self, lane: usize, message: &Message) {
-        let suffix = self.keyed.suffix;
-        let (whole, rest) = (message.length / BLOCK, message.length % BLOCK);
-        let tail = &mut self.tails[lane * self.tail_size..][..(message.blocks - whole) * BLOCK];
-        let (first, others) = tail.split_first_chunk_mut().expect("padding makes a block");
-        copy_start(first, &self.data[message.start + whole * BLOCK..], rest);
-        others.fill(0);
-        if !suffix.is_empty() {
-            tail[rest..rest + suffix.len()].copy_from_slice(suffix);
-        }
-        tail[rest + suffix.len()] = 0x80;
-        let bits = 8 * (self.keyed.taken + message.length as u64 + suffix.len() as u64);
-        *tail.last_chunk_mut().expect("a block has eight bytes") = bits.to_be_bytes();
-    }
-
-    /// Block number `block` of a message; anything once the message has ended, or where there is none.
-    #[inline(always)]
-    fn block(&self, lane: usize, messages: &[Message], block: usize) -> &[u8; BLOCK] {
-        const NONE: [u8; BLOCK] = [0; BLOCK];
-        let Some(message) = messages.get(lane).filter(|message| block < message.blocks) else { return &NONE };
-        let whole = message.length / BLOCK;
-        let (bytes, start) = match block.checked_sub(whole) {
-            None => (self.data, message.start + block * BLOCK),
-            Some(index) => (self.tails.as_slice(), lane * self.tail_size + index * BLOCK),
-        };
-        bytes[start..].first_chunk().expect("a block lies within the value or within its tail")
-    }
-
-    #[inline(never)]
-    fn finish_alone(&self, lane: usize, messages: &[Message], first: usize, digests: &mut [Row; 8]) {
-        let mut state: State = digests.map(|row| row.0[lane]);
-        for block in first..messages[lane].blocks {
-            absorb_alone(&mut state, self.block(lane, messages, block));
-        }
-        digests.iter_mut().zip(state).for_each(|(row, word)| row.0[lane] = word);
+        digests
     }
 }
 
-/// Blocks of a message of `length` bytes with its padding (FIPS 180-4, section 5.1.1).
+impl Message {
+    /// Block number `block`, which lies in the data or in the tail.
+    #[inline(always)]
+    fn block<'a>(&self, block: usize, data: &'a [u8], tail: &'a [u8]) -> &'a [u8; BLOCK] {
+        let bytes = match block.checked_sub(self.length / BLOCK) {
+            None => &data[self.start + block * BLOCK..],
+            Some(index) => &tail[index * BLOCK..],
+        };
+        bytes.first_chunk().expect("a block lies within the value or within its tail")
+    }
+}
+
+/// Write the last blocks of a message.
+#[inline(always)]
+fn write_tail(keyed: &Keyed<'_>, data: &[u8], message: &Message, tail: &mut [u8]) {
+    let rest = message.length % BLOCK;
+    let value = &data[message.start + (message.length - rest)..];
+    // A copy of fixed length is faster.
+    match value.first_chunk::<BLOCK>() {
+        Some(block) => tail[..BLOCK].copy_from_slice(block),
+        None => copy_last(&value[..rest], tail),
+    }
+    let end = rest + keyed.suffix.len();
+    if !keyed.suffix.is_empty() {
+        tail[rest..end].copy_from_slice(keyed.suffix);
+    }
+    let last = tail[end / BLOCK * BLOCK..].first_chunk_mut().expect("three blocks");
+    pad(last, end % BLOCK, keyed.taken + message.length as u64);
+}
+
+/// A function of its own, or the compiler would make one copy of any length out of both.
+#[cold]
+#[inline(never)]
+fn copy_last(value: &[u8], tail: &mut [u8]) {
+    tail[..value.len()].copy_from_slice(value);
+}
+
+/// Pad after `end` bytes, less than a block, the last ones of `taken` (FIPS 180-4, section 5.1.1).
+#[inline(always)]
+fn pad(blocks: &mut [u8; 3 * BLOCK], end: usize, taken: u64) {
+    const START: [u8; BLOCK] = {
+        let mut start = [0; BLOCK];
+        start[0] = 0x80;
+        start
+    };
+    blocks[end..end + BLOCK].copy_from_slice(&START);
+    let last = padded_blocks(end) * BLOCK;
+    blocks[last - 8..last].copy_from_slice(&(8 * taken).to_be_bytes());
+}
+
+/// Blocks of a message of `length` bytes with its padding.
 #[inline(always)]
 fn padded_blocks(length: usize) -> usize {
     (length + 9).div_ceil(BLOCK)
-}
-
-/// Copy the first `length` bytes and fill up with zeros.
-#[inline(always)]
-fn copy_start(target: &mut [u8; BLOCK], source: &[u8], length: usize) {
-    if let Some(whole) = source.first_chunk::<BLOCK>() {
-        // A copy of fixed length and a mask are faster than a copy of any length.
-        for (index, byte) in target.iter_mut().enumerate() {
-            *byte = if (index as u8) < length as u8 { whole[index] } else { 0 };
-        }
-    } else {
-        target[..length].copy_from_slice(&source[..length]);
-        target[length..].fill(0);
-    }
-}
-
-#[inline(always)]
-fn copy_lanes(from: &[Row; 8], to: &mut [Row; 8], lanes: Range<usize>) {
-    for (target, source) in to.iter_mut().zip(from) {
-        target.0[lanes.clone()].copy_from_slice(&source.0[lanes.clone()]);
-    }
-}
-
-/// The outer hash of HMAC: each digest is one padded block.
-#[inline(always)]
-unsafe fn hash_digests<S: States>(outer: &State, digests: &[Row; 8]) -> [Row; 8] {
-    let mut words = [Row::default(); 16];
-    words[..8].copy_from_slice(digests);
-    words[8] = Row([0x8000_0000; 16]);
-    words[15] = Row([8 * (64 + 32); 16]);
-    // SAFETY: the caller's promise.
-    let mut states = unsafe { S::start(outer) };
-    states.absorb_words(&words);
-    states.rows()
 }

@@ -10,9 +10,9 @@ use crate::encoding::Encoding;
 use crate::group::{Group, Message};
 use crate::isa::Isa;
 use crate::output::TextOutput;
-use crate::sha256::{DIGEST, Keyed, Loops, Row, States};
+use crate::sha256::{DIGEST, Keyed, LANES, Loops, States};
 #[cfg(target_arch = "x86_64")]
-use crate::sha256::{Pair, Sixteen};
+use crate::sha256::{Pairs, Sixteen};
 
 /// Values that are sorted by length together.
 const WINDOW: usize = 512;
@@ -38,6 +38,7 @@ impl Task<'_> {
         let length = self.prefix.len() + self.length;
         let (start, token) = tokens[message.place * length..][..length].split_at_mut(self.prefix.len());
         match *self.prefix {
+            [] => {}
             [first, second, third] => start.copy_from_slice(&[first, second, third]), // without a call
             _ => start.copy_from_slice(self.prefix),
         }
@@ -70,12 +71,12 @@ fn run(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
         #[target_feature(enable = "avx2")]
         fn avx2(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
             // SAFETY: this function has the feature.
-            unsafe { hash_column::<Loops<16, true>>(task, column, tokens) }
+            unsafe { hash_column::<Loops<LANES, true>>(task, column, tokens) }
         }
         #[target_feature(enable = "sha,ssse3,sse4.1")]
         fn sha(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
             // SAFETY: this function has the features.
-            unsafe { hash_column::<Pair>(task, column, tokens) }
+            unsafe { hash_column::<Pairs>(task, column, tokens) }
         }
         match task.isa {
             Isa::Avx512 => return avx512(task, column, tokens),
@@ -85,7 +86,7 @@ fn run(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
         }
     }
     // SAFETY: this implementation needs nothing of the CPU.
-    unsafe { hash_column::<Loops<16, false>>(task, column, tokens) }
+    unsafe { hash_column::<Loops<LANES, false>>(task, column, tokens) }
 }
 
 /// Hash all values and write their tokens one after the other.
@@ -94,18 +95,20 @@ fn run(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
 /// The CPU has the instructions of `S`.
 #[inline(always)]
 unsafe fn hash_column<S: States>(task: &Task<'_>, column: &Column<'_>, tokens: &mut [u8]) {
-    let mut group = Group::new(&task.keyed, column.data, S::COUNT);
+    let mut group = Group::new(&task.keyed, column.data);
     let mut window = Vec::with_capacity(WINDOW);
-    for (place, row) in column.valid_rows().enumerate() {
-        let (start, end) = column.span(row);
-        window.push(group.message(start, end, place));
-        if window.len() == WINDOW {
-            // SAFETY: the caller's promise.
-            unsafe { hash_window::<S>(task, &mut group, &mut window, tokens) };
+    let mut rows = column.valid_rows().zip(0..);
+    loop {
+        window.extend(rows.by_ref().take(WINDOW).map(|(row, place)| {
+            let (start, end) = column.span(row);
+            group.message(start, end, place)
+        }));
+        if window.is_empty() {
+            return;
         }
+        // SAFETY: the caller's promise.
+        unsafe { hash_window::<S>(task, &mut group, &mut window, tokens) };
     }
-    // SAFETY: the caller's promise.
-    unsafe { hash_window::<S>(task, &mut group, &mut window, tokens) };
 }
 
 #[inline(always)]
@@ -113,24 +116,12 @@ unsafe fn hash_window<S: States>(task: &Task<'_>, group: &mut Group<'_>, window:
     if window.iter().any(|message| message.blocks != window[0].blocks) {
         window.sort_unstable_by_key(|message| Reverse(message.blocks));
     }
-    for messages in window.chunks(S::COUNT) {
+    for messages in window.chunks(LANES) {
         // SAFETY: the caller's promise.
-        let digests = by_lane(&unsafe { group.digests::<S>(messages) }, S::COUNT);
+        let digests = unsafe { group.digests::<S>(messages) };
         for (digest, message) in digests.iter().zip(messages) {
             task.write(digest, message, tokens);
         }
     }
     window.clear();
-}
-
-/// The digests as bytes.
-#[inline(always)]
-fn by_lane(digests: &[Row; 8], count: usize) -> [[u8; DIGEST]; 16] {
-    let mut bytes = [[0; DIGEST]; 16];
-    for (word, row) in digests.iter().enumerate() {
-        for (digest, word_of_lane) in bytes.iter_mut().zip(&row.0[..count]) {
-            digest.as_chunks_mut().0[word] = word_of_lane.to_be_bytes();
-        }
-    }
-    bytes
 }

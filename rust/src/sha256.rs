@@ -12,21 +12,19 @@ pub use avx512::Sixteen;
 pub use keyed::Keyed;
 pub use loops::Loops;
 #[cfg(target_arch = "x86_64")]
-pub use sha_ni::Pair;
+pub use sha_ni::Pairs;
 
 /// Bytes of a message block.
 pub const BLOCK: usize = 64;
+
+/// Messages side by side.
+pub const LANES: usize = 16;
 
 /// Bytes of a digest.
 pub const DIGEST: usize = 32;
 
 /// One chaining value.
 pub type State = [u32; 8];
-
-/// One word of as many messages as the widest implementation takes side by side; narrower ones use the first few.
-#[derive(Clone, Copy, Default)]
-#[repr(C, align(64))]
-pub struct Row(pub [u32; 16]);
 
 /// The initial chaining value (section 5.3.3).
 pub const INITIAL: State =
@@ -44,12 +42,12 @@ const K: [u32; 64] = [
     0xc67178f2,
 ];
 
-/// `COUNT` chaining values that take a block each at the same time.
+/// Chaining values that take a block each at the same time.
 ///
 /// A value exists only on a CPU that has its instructions: whoever makes one answers for that.
 pub trait States: Copy {
-    /// How many there are, at most 16.
-    const COUNT: usize;
+    /// So few messages are faster one by one, for the other lanes would be idle.
+    const STRAGGLERS: usize;
 
     /// Start all from one chaining value.
     ///
@@ -57,15 +55,18 @@ pub trait States: Copy {
     /// The CPU has the instructions of this implementation.
     unsafe fn start(state: &State) -> Self;
 
-    /// Take one block each; only the first `COUNT` count.
-    fn absorb(&mut self, blocks: &[&[u8; BLOCK]; 16]);
+    /// Take one block each; all but the first `active` stay as they are.
+    fn absorb(&mut self, blocks: &[&[u8; BLOCK]; LANES], active: usize);
 
-    /// Take one block each, as its 16 words.
-    fn absorb_words(&mut self, words: &[Row; 16]);
+    /// The outer hash of HMAC: start from one chaining value and take each digest as one padded block.
+    fn hash_again(&mut self, outer: &State);
 
-    /// The chaining values, word by word.
-    fn rows(&self) -> [Row; 8];
+    /// The chaining values as bytes: digests, if nothing is left to take.
+    fn digests(&self) -> [[u8; DIGEST]; LANES];
 }
+
+/// The last half of the block that is a digest in the outer hash of HMAC: its padding.
+const DIGEST_PADDING: State = [0x8000_0000, 0, 0, 0, 0, 0, 0, 8 * (BLOCK + DIGEST) as u32];
 
 /// Take one block on its own, on any CPU.
 pub fn absorb_alone(state: &mut State, block: &[u8; BLOCK]) {

@@ -1,7 +1,7 @@
 //! Sixteen messages in plain Rust: loops that the compiler turns into the vectors of AVX2, or into those that the
 //! architecture always has (SSE2, NEON).
 
-use super::{BLOCK, K, Row, State, States};
+use super::{BLOCK, DIGEST, DIGEST_PADDING, K, LANES, State, States};
 
 /// One word of each message.
 type Words<const COUNT: usize> = [u32; COUNT];
@@ -24,7 +24,7 @@ impl<const COUNT: usize, const AVX2: bool> Loops<COUNT, AVX2> {
 }
 
 impl<const COUNT: usize, const AVX2: bool> States for Loops<COUNT, AVX2> {
-    const COUNT: usize = COUNT;
+    const STRAGGLERS: usize = 2;
 
     #[inline(always)]
     unsafe fn start(state: &State) -> Self {
@@ -32,28 +32,38 @@ impl<const COUNT: usize, const AVX2: bool> States for Loops<COUNT, AVX2> {
     }
 
     #[inline(always)]
-    fn absorb(&mut self, blocks: &[&[u8; BLOCK]; 16]) {
+    fn absorb(&mut self, blocks: &[&[u8; BLOCK]; LANES], active: usize) {
         let mut words = [[0; COUNT]; 16];
         for (lane, block) in blocks[..COUNT].iter().enumerate() {
             for (word, bytes) in words.iter_mut().zip(block.as_chunks().0) {
                 word[lane] = u32::from_be_bytes(*bytes);
             }
         }
+        let before = self.0;
         self.take(&mut words);
+        if active < COUNT {
+            self.0.iter_mut().zip(before).for_each(|(word, old)| word[active..].copy_from_slice(&old[active..]));
+        }
     }
 
     #[inline(always)]
-    fn absorb_words(&mut self, rows: &[Row; 16]) {
+    fn hash_again(&mut self, outer: &State) {
         let mut words = [[0; COUNT]; 16];
-        words.iter_mut().zip(rows).for_each(|(word, row)| word.copy_from_slice(&row.0[..COUNT]));
+        words[..8].copy_from_slice(&self.0);
+        words[8..].copy_from_slice(&DIGEST_PADDING.map(|word| [word; COUNT]));
+        self.0 = outer.map(|word| [word; COUNT]);
         self.take(&mut words);
     }
 
     #[inline(always)]
-    fn rows(&self) -> [Row; 8] {
-        let mut rows = [Row::default(); 8];
-        rows.iter_mut().zip(&self.0).for_each(|(row, word)| row.0[..COUNT].copy_from_slice(word));
-        rows
+    fn digests(&self) -> [[u8; DIGEST]; LANES] {
+        let mut digests = [[0; DIGEST]; LANES];
+        for (place, words) in self.0.iter().enumerate() {
+            for (digest, word) in digests.iter_mut().zip(words) {
+                digest.as_chunks_mut().0[place] = word.to_be_bytes();
+            }
+        }
+        digests
     }
 }
 
@@ -134,6 +144,6 @@ fn schedule<const COUNT: usize>(w: &mut [Words<COUNT>; 16]) {
 /// Take one block on its own.
 pub fn absorb_alone(state: &mut State, block: &[u8; BLOCK]) {
     let mut alone = Loops::<1, false>(state.map(|word| [word]));
-    alone.absorb(&[block; 16]);
+    alone.absorb(&[block; LANES], 1);
     *state = alone.0.map(|[word]| word);
 }
