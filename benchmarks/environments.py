@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -63,12 +64,23 @@ def python_of(name: str) -> Path:
     wanted = "\n".join(REQUIREMENTS[name])
     if not made.exists() or made.read_text() != wanted:
         print(f"preparing {folder.relative_to(ROOT)}", file=sys.stderr)
-        _make(folder, python, PYTHONS.get(name, sys.executable), REQUIREMENTS[name])
+        make(folder, PYTHONS.get(name, sys.executable), REQUIREMENTS[name])
         made.write_text(wanted)
     return python
 
 
-def _make(folder: Path, python: Path, base: str, requirements: tuple[str, ...]) -> None:
+def make(folder: Path, base: str, requirements: Iterable[str]) -> Path:
+    """Make an environment, in place of what is there; return its interpreter.
+
+    Args:
+        folder: of the environment.
+        base: interpreter that it is made of.
+        requirements: of pip.
+
+    Raises:
+        Unavailable: it could not be made.
+    """
+    python = folder / "bin" / "python"
     shutil.rmtree(folder, ignore_errors=True)
     if uv := _uv():
         _run(uv, "venv", "--quiet", "--no-python-downloads", "--python", base, folder)
@@ -76,6 +88,7 @@ def _make(folder: Path, python: Path, base: str, requirements: tuple[str, ...]) 
     else:
         _run(base, "-m", "venv", folder)
         _run(python, "-m", "pip", "install", "--quiet", *requirements)
+    return python
 
 
 def _uv() -> str | None:

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The suite starts a throw-away PostgreSQL of its own and needs its programs, not a running server; and it counts
-# instructions with valgrind. Root on Debian: install what is missing. Anyone else: the tests that need it are skipped
-# and say so (in CI they fail).
+# The suite starts a throw-away PostgreSQL, Spark and YARN of its own and needs their programs, not running servers; and
+# it counts instructions with valgrind. Root on Debian: install what is missing. Anyone else: the tests that need it are
+# skipped and say so (in CI they fail).
 set -eu
 
 has_postgresql() {
@@ -14,6 +14,8 @@ has_postgresql() {
 missing=
 has_postgresql || missing="postgresql"
 command -v valgrind >/dev/null || missing="$missing valgrind"
+command -v javac >/dev/null || missing="$missing default-jdk-headless"
+command -v mvn >/dev/null || missing="$missing maven"
 if [ -z "$missing" ]; then exit 0; fi
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

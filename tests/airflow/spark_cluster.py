@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,7 +17,9 @@ import httpx
 import pyspark
 import pytest
 
+from benchmarks import environments
 from cape_airflow.engines.spark.package import write_package
+from tests import needs
 from tests.airflow.conftest import wait_for
 
 SPARK = Path(pyspark.__file__).parent
@@ -101,18 +102,13 @@ def said(log: Path, pattern: str) -> str:
 
 def executor_python(home: Path) -> Path:
     """Make an environment without pyspark, Airflow and our package; Spark and our zip bring the rest."""
-    uv = shutil.which("uv")
-    if uv is None:
-        pytest.skip("no uv, which makes the environment of the executors")
-    subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(home / "venv")], check=True, timeout=120)
-    python = home / "venv" / "bin" / "python"
-    subprocess.run([uv, "pip", "install", "-q", "--python", str(python), *ON_EXECUTORS], check=True, timeout=300)
-    return python
+    return environments.make(home / "venv", sys.executable, ON_EXECUTORS)
 
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A standalone cluster whose executors run Python in an environment of their own."""
+    needs.program("java")
     home = tmp_path_factory.mktemp("spark")
     python = executor_python(home)
     package = home / "cape_airflow.zip"
@@ -144,6 +140,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def connect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a Connect server with an application of its own."""
+    needs.program("java")
     home = tmp_path_factory.mktemp("connect")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -15,7 +15,7 @@ from cape_airflow.engines.bound import admitted
 from cape_airflow.engines.frames import key_ring
 from cape_airflow.engines.spark.catalyst import column_of
 from cape_airflow.engines.spark.division import divide, repeatable
-from cape_airflow.engines.spark.guarantees import check_guarantees
+from cape_airflow.engines.spark.guarantees import check_guarantees, refuse_unstable_guarantees
 from cape_airflow.engines.spark.shipment import KEPT, RESULT, Kernels, slot
 from cape_airflow.engines.spark.types import arrow_schema, spark_type
 from cape_airflow.errors import DataError, SchemaMismatch
@@ -47,7 +47,7 @@ def apply(policy: Policy | str, df: DataFrame, keys: KeyRing | KeyProvider | Non
     for warning in plan.warnings:
         logger.warning("%s", warning)
     output = apply_plan(plan, key_ring(policy, keys), df)
-    _check_that_guarantees_can_hold(plan)
+    refuse_unstable_guarantees(plan)
     check_guarantees(plan, output)
     return output
 
@@ -147,14 +147,3 @@ def _check_that_spark_can(plan: Plan, df: DataFrame) -> None:
         raise SchemaMismatch(f"the data has a column `{RESULT}`, a name that is used here; rename it")
     if df.isStreaming and plan.guarantees:
         raise DataError("a stream has no end at which a guarantee could be checked; check what was written of it")
-
-
-def _check_that_guarantees_can_hold(plan: Plan) -> None:
-    """Refuse guarantees of what Spark makes anew when it is asked again: what was checked is not what is written."""
-    noisy = {step.column for step in plan.steps if isinstance(step, Transform) and not repeatable(step)}
-    asked = {name for guarantee in plan.guarantees for name in guarantee.quasi_identifiers}
-    if plan.guarantees:
-        asked |= {name for step in plan.steps if isinstance(step, SuppressRecords) for name in step.condition.columns()}
-    if noisy & asked:
-        names = ", ".join(f"`{name}`" for name in sorted(noisy & asked))
-        raise DataError(f"guarantees depend on noise in {names}, drawn anew each time; check them on what was written")

@@ -10,9 +10,26 @@ from pyspark.sql.types import StringType
 
 from cape_airflow.disclosure import KAnonymity
 from cape_airflow.engines.spark.catalyst import column_of
+from cape_airflow.engines.spark.division import repeatable
 from cape_airflow.engines.spark.failures import own_errors
-from cape_airflow.policy import Plan
+from cape_airflow.errors import DataError
+from cape_airflow.policy import Plan, SuppressRecords, Transform
 from cape_airflow.policy.model import Guarantee
+
+
+def refuse_unstable_guarantees(plan: Plan) -> None:
+    """Refuse guarantees of what Spark makes anew when it is asked again: what was checked is not what is written.
+
+    Raises:
+        DataError: names the columns.
+    """
+    noisy = {step.column for step in plan.steps if isinstance(step, Transform) and not repeatable(step)}
+    asked = {name for guarantee in plan.guarantees for name in guarantee.quasi_identifiers}
+    if plan.guarantees:
+        asked |= {name for step in plan.steps if isinstance(step, SuppressRecords) for name in step.condition.columns()}
+    if noisy & asked:
+        names = ", ".join(f"`{name}`" for name in sorted(noisy & asked))
+        raise DataError(f"guarantees depend on noise in {names}, drawn anew each time; check them on what was written")
 
 
 def check_guarantees(plan: Plan, output: DataFrame) -> None:

@@ -22,9 +22,8 @@ from cape_airflow.engines.spark.commit import Staged, refuse_existing
 from cape_airflow.engines.spark.counts import Counts, counted
 from cape_airflow.engines.spark.desk import Desk
 from cape_airflow.engines.spark.failures import own_errors
-from cape_airflow.engines.spark.frames import _check_that_guarantees_can_hold as refuse_unstable_guarantees
 from cape_airflow.engines.spark.functions import user_function
-from cape_airflow.engines.spark.guarantees import check_guarantees
+from cape_airflow.engines.spark.guarantees import check_guarantees, refuse_unstable_guarantees
 from cape_airflow.engines.spark.messages import TABLE, Failure, Job, Opened, Orders, Status
 from cape_airflow.engines.spark.monitor import Monitor, telling
 from cape_airflow.engines.spark.types import arrow_schema

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cape_airflow.keys import Key, KeyRing, Secret
+from tests import needs
 
 HERE = Path(__file__).parent
 CONFIGURATION = {
@@ -47,6 +48,13 @@ class Customers:
     def names(self) -> tuple[str, ...]:
         """Return its names."""
         return ("customers", "old")
+
+
+@pytest.fixture(autouse=True)
+def java(request: pytest.FixtureRequest) -> None:
+    """What all that start Spark need."""
+    if request.node.get_closest_marker("integration"):
+        needs.program("java")
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytest.importorskip("pyspark")
-
 from cape_airflow import apply, compile_plan, load_policy
 from cape_airflow.datasets import open_sink, open_source
 from cape_airflow.engines import run_local

@@ -5,9 +5,6 @@ from __future__ import annotations
 import traceback
 
 import pytest
-
-pytest.importorskip("pyspark")
-
 from pyspark.errors import AnalysisException, PythonException
 
 from cape_airflow.engines.spark.failures import own_errors

@@ -7,8 +7,6 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 
-pytest.importorskip("pyspark")
-
 from cape_airflow import apply, compile_plan, load_policy
 from cape_airflow import spark as on_spark
 from cape_airflow.engines.spark.division import divide

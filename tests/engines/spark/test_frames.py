@@ -7,8 +7,6 @@ import traceback
 import pyarrow as pa
 import pytest
 
-pytest.importorskip("pyspark")
-
 from cape_airflow import apply as apply_here
 from cape_airflow import compile_plan, load_policy
 from cape_airflow import spark as on_spark

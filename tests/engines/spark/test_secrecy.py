@@ -12,8 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytest.importorskip("pyspark")
-
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 VALUE, HUGE, KEY = "canary-value-of-a-person", 2**63 - 1, bytes(range(100, 164))

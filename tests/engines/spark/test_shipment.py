@@ -8,8 +8,6 @@ import pickle
 import pyarrow as pa
 import pytest
 
-pytest.importorskip("pyspark")
-
 from cape_airflow import compile_plan, load_policy
 from cape_airflow.engines import BoundPlan
 from cape_airflow.engines.spark.shipment import KEPT, RESULT, Kernels

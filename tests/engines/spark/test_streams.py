@@ -5,8 +5,6 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 import pytest
 
-pytest.importorskip("pyspark")
-
 from cape_airflow import apply as apply_here
 from cape_airflow import load_policy
 from cape_airflow import spark as on_spark

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-
-pytest.importorskip("pyspark")
-
 from pyspark.sql import types as st
 
 from cape_airflow.engines.spark.types import arrow_schema, spark_type

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,10 +14,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import pyspark
 import pytest
+
+from tests import needs
+from tests.conftest import REPOSITORY
 
 T = TypeVar("T")
 Answer = tuple[int, dict[str, str], bytes]
@@ -164,13 +167,12 @@ class Spark:
 @pytest.fixture(scope="session")
 def spark_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
     """Spark's programs, none of which runs yet."""
-    if shutil.which("java") is None:
-        missing("no Java")
+    java = Path(needs.program("java")).resolve()
     folder = tmp_path_factory.mktemp("spark")
     (folder / "events").mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "AIRFLOW_"))}
     environment |= LOOPBACK | {
-        "JAVA_HOME": str(Path(str(shutil.which("java"))).resolve().parent.parent),
+        "JAVA_HOME": str(java.parent.parent),
         "SPARK_HOME": str(spark_home()),
         "SPARK_DAEMON_MEMORY": "256m",
         "SPARK_HISTORY_OPTS": f"-Dspark.history.fs.logDirectory={(folder / 'events').as_uri()} "
@@ -185,12 +187,7 @@ def spark_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
 
 
 def spark_home() -> Path:
-    return Path(pytest.importorskip("pyspark", reason="no pyspark").__file__).parent
-
-
-def missing(what: str) -> NoReturn:
-    """Skip on a developer's machine, and fail in CI."""
-    pytest.fail(what) if os.environ.get("CI") else pytest.skip(what)
+    return Path(pyspark.__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -214,15 +211,13 @@ def spark(spark_programs: Spark) -> Spark:
 def resource_manager(spark_programs: Spark) -> str:
     """The address of a real ResourceManager of YARN with one NodeManager, which Spark finds by HADOOP_CONF_DIR.
 
-    Maven brings Hadoop's mini cluster (80 MB) into a cache folder, once.
+    Maven brings Hadoop's mini cluster (80 MB) into the checkout, once.
     """
-    if shutil.which("mvn") is None or shutil.which("javac") is None:
-        missing("no Maven, or no JDK")
-    jars = Path(os.environ.get("CAPE_TEST_CACHE", Path.home() / ".cache" / "cape-tests")) / "yarn-3.5.0"
+    jars = REPOSITORY / ".hadoop" / "3.5.0"
     source = Path(__file__).parent / "yarn"
     if not (jars / "complete").exists():
         fetch = [
-            "mvn",
+            needs.program("mvn"),
             "-q",
             "-B",
             "-f",
@@ -233,7 +228,9 @@ def resource_manager(spark_programs: Spark) -> str:
         subprocess.run(fetch, check=True, timeout=500)
         (jars / "complete").touch()
     folder = spark_programs.folder
-    subprocess.run(["javac", "-cp", f"{jars}/*", "-d", folder, source / "Cluster.java"], check=True, timeout=120)
+    subprocess.run(
+        [needs.program("javac"), "-cp", f"{jars}/*", "-d", folder, source / "Cluster.java"], check=True, timeout=120
+    )
     (folder / "log4j.properties").write_text("log4j.rootLogger=OFF\n")
     cluster = spark_programs.start(
         "java", "-Xmx512m", f"-Dlog4j.configuration={(folder / 'log4j.properties').as_uri()}",
