@@ -1,22 +1,29 @@
 # Everything below prepares itself; the machine needs Python 3.11 or newer, and make.
 SHELL := /bin/sh
 BIN := .venv/bin
+DEMO := .venv/.ready-for-demo
 READY := .venv/.ready
+SOURCES := pyproject.toml uv.lock scripts/prepare.py setup.py $(shell find rust -name '*.rs' -o -name 'Cargo.*')
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null && echo $$python && break; done)
+PREPARE = $(if $(PYTHON),$(PYTHON),$(error Python 3.11 to 3.14 is needed and was not found; try: make PYTHON=/path/to/python)) scripts/prepare.py
 
 .PHONY: help demo test quick twin integration lint format docs wheel bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' Makefile
 
-$(READY): pyproject.toml uv.lock scripts/prepare.py setup.py $(shell find rust -name '*.rs' -o -name 'Cargo.*')
-	@test -n "$(PYTHON)" || { echo "Python 3.11 to 3.14 is needed and was not found; try: make PYTHON=/path/to/python" >&2; exit 1; }
+$(DEMO): $(SOURCES)
 	@echo "preparing .venv (the first time downloads about 300 MB)"
-	@$(PYTHON) scripts/prepare.py
+	@$(PREPARE) demo
 	@touch $@
 
-demo: $(READY)  ## run the main job through real Airflow, end to end (KEEP=1 leaves it running)
+$(READY): $(SOURCES)
+	@echo "preparing .venv for tests (the first time downloads about 800 MB, of which Spark is 450)"
+	@$(PREPARE) dev
+	@touch $(DEMO) $@
+
+demo: $(DEMO)  ## run the main job through real Airflow, end to end (KEEP=1 leaves it running)
 	@$(BIN)/python examples/demo/run.py $(if $(KEEP),--keep)
 
 test: lint quick twin integration  ## linters and the whole suite

@@ -1,4 +1,4 @@
-"""Fill `.venv` with exactly what `uv.lock` says. Needs nothing but the Python (3.11 or newer) that runs it.
+"""Fill `.venv` with what `uv.lock` says of a dependency group. Needs nothing but the Python (3.11+) that runs it.
 
 Uses the uv on the PATH when it is new enough, else puts one into `.uv`; where uv cannot be had, pip installs the newest
 versions that fit, and says so.
@@ -46,23 +46,29 @@ def find_uv() -> str | None:
     return str(ours)
 
 
-def install_with_pip() -> None:
+def install_with_uv(uv: str, group: str) -> None:
+    """Install by the lock, and leave what is there of other groups."""
+    only = ("--no-default-groups", "--group", group)
+    run(uv, "sync", "--frozen", "--inexact", "--quiet", "--python", sys.executable, *only)
+
+
+def install_with_pip(group: str) -> None:
     """Install without the lock: for platforms that have no uv."""
     sys.stdout.write("uv cannot be had here: pip installs without the lock file, so versions may differ from ours\n")
     venv.create(ROOT / ".venv", with_pip=True)
     python = ROOT / ".venv" / "bin" / "python"
     run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip")  # --group came with pip 25.1
-    run(python, "-m", "pip", "install", "--quiet", "--editable", ".", "--group", "dev")
+    run(python, "-m", "pip", "install", "--quiet", "--editable", ".", "--group", group)
 
 
-def main() -> int:
+def main(group: str) -> int:
     """Prepare `.venv`; return the exit status."""
     uv = find_uv()
     try:
         if uv:
-            run(uv, "sync", "--frozen", "--quiet", "--python", sys.executable)
+            install_with_uv(uv, group)
         else:
-            install_with_pip()
+            install_with_pip(group)
     except subprocess.CalledProcessError as error:
         command = " ".join(str(word) for word in error.cmd)
         hint = "; on Debian: apt-get install python3-venv" if "ensurepip" in command else ""
@@ -72,4 +78,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))
