@@ -11,6 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,14 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
 MASTER, MEMORY = "local[2]", "2g"
-WARM_FILES, WARM_TURNS = 4, 2
+WARM_FILES, WARM_SECONDS = 4, 12
+"""How long each kind of lap runs before the first that counts: the JVM compiles what it has run for a while."""
 QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 WHOLE_FILES = {"spark.sql.files.maxPartitionBytes": "256m", "spark.sql.files.openCostInBytes": "256m"}
 """Each file is a partition of its own: the next one has no room in it."""
+
+_SPENT: dict[int, float] = {}
+"""CPU seconds of each process below this one, as it was seen last: Spark ends workers that are idle for a minute."""
 
 Lap = dict[str, Any]
 Apply = Callable[[str, DataFrame], DataFrame]
@@ -58,8 +63,9 @@ def cape(laps: list[Lap], target: str) -> Round:
 def _round(laps: list[Lap], target: str, apply: Apply) -> Round:
     """Warm a session up, with little of every kind of lap; return what does all laps, and measures each."""
     spark = _session()
-    for _ in range(WARM_TURNS):
-        for lap in {lap["policy"]: lap for lap in laps}.values():
+    for lap in {lap["policy"]: lap for lap in laps}.values():
+        started = time.perf_counter()
+        while time.perf_counter() - started < WARM_SECONDS:
             _run(spark, {**lap, "files": lap["files"][:WARM_FILES]}, target, apply)
     return lambda: [_measured(spark, lap, target, apply) for lap in laps]
 
@@ -93,6 +99,10 @@ def _run(spark: SparkSession, lap: Lap, target: str, apply: Apply) -> int:
 
 
 def _cpu() -> float:
-    """Return the CPU seconds of this process and of all below it: the JVM, and the workers that live and that ended."""
+    """Return the CPU seconds of this process and of all below it, also of workers that Spark has ended since."""
     here = psutil.Process()
-    return sum(sum(process.cpu_times()[:4]) for process in [here, *here.children(recursive=True)])
+    for process in [here, *here.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            times = process.cpu_times()
+            _SPENT[process.pid] = times.user + times.system
+    return sum(_SPENT.values())
