@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -66,7 +66,7 @@ class _Data:
         """Return a lap over all columns."""
         return Lap((self.file,) * files, self.rows * files, COLUMNS, policy, partitions)
 
-    def tokens(self, transform: dict[str, object], version: int) -> Lap:
+    def tokens(self, transform: Mapping[str, object], version: int) -> Lap:
         """Return a lap over one column of e-mail addresses."""
         rule = {"match": {"name": "email"}, "actions": [{"transform": transform}]}
         domain = {"domain": "benchmark"} if version > 1 else {}
@@ -183,8 +183,9 @@ def _size_row(lap: Measured, first: Measured, copy: Measured) -> tuple[str, ...]
 
 
 def _peer_row(name: str, lap: Measured) -> tuple[str, ...]:
-    cpu, seconds = (cell(lambda what=what: lap.per_row(what) * 1e6) for what in ("cpu", "seconds"))
-    return name, f"not available: {lap.missing}" if lap.missing else cpu, seconds
+    if lap.missing:
+        return name, f"not available: {lap.missing}", "-"
+    return name, cell(lambda: lap.per_row("cpu") * 1e6), cell(lambda: lap.per_row("seconds") * 1e6)
 
 
 def _spread(laps: Sequence[Measured], what: str) -> float:

@@ -187,6 +187,7 @@ class Job(_Result):
         heartbeat_at: when it was last heard of, on the coordinator's clock; the other times are the worker's.
         columns: what each input column got; empty until it is finished.
         error: class name and message of the failure, without values.
+        application_id: of the Spark application of the newest attempt that told it at its start.
     """
 
     project: str
@@ -206,6 +207,7 @@ class Job(_Result):
     columns: tuple[ColumnCounts, ...]
     warnings: tuple[str, ...]
     error: str | None
+    application_id: str | None = None
 
 
 class AuditEntry(_Result):

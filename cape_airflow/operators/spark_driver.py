@@ -26,6 +26,8 @@ LOG = "driver.log"
 STOP_SECONDS = 15.0
 _NOT_FOR_SPARK = ("AIRFLOW_", "_AIRFLOW_", "__AIRFLOW_", "CAPE_")
 _FOR_KERNELS = {"CAPE_KERNELS", "CAPE_NATIVE_ISA"}
+_LEFT_ALONE: list[subprocess.Popen[str]] = []
+"""Drivers that live on: without a reference Python would complain of them."""
 
 
 class Driver:
@@ -105,6 +107,7 @@ class Driver:
                 raise self._silent()
             time.sleep(0.05)
         self._detached = True
+        _LEFT_ALONE.append(self._process)
 
     def __enter__(self) -> Self:
         return self
@@ -113,7 +116,7 @@ class Driver:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None and (not self._detached or pipe is self._process.stdin):
+            if pipe is not None:
                 with suppress(OSError):  # closing flushes, and the other end may be gone
                     pipe.close()
         if not self._detached:

@@ -96,7 +96,7 @@ def daemon(home: Path, name: str, *words: str) -> Iterator[Path]:
 
 def said(log: Path, pattern: str) -> str:
     """Wait until a log says something; return the group of the pattern."""
-    found = wait_for(f"{pattern} in {log.name}", lambda: re.search(pattern, log.read_text()), 90, 0.2)
+    found = wait_for(f"{pattern} in {log.name}", lambda: re.search(pattern, log.read_text()), 300, 0.2)
     return found[1]
 
 

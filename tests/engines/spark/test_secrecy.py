@@ -14,7 +14,8 @@ import pytest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
-VALUE, HUGE, KEY = "canary-value-of-a-person", 2**63 - 1, bytes(range(100, 164))
+VALUE, KEY = "canary-value-of-a-person", bytes(range(100, 164))
+HUGE = 2**63 - 2  # 2**63 - 1 stands on pages of the UI anyway
 
 # In a process of its own: the UI and the event log are there for a whole session, and a process knows one kind only.
 PROGRAM = """
