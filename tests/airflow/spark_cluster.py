@@ -26,7 +26,7 @@ SPARK = Path(pyspark.__file__).parent
 LOOPBACK = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost", "SPARK_PUBLIC_DNS": "localhost"}
 DAEMONS = {
     "PYSPARK_PYTHON": sys.executable,
-    "SPARK_DAEMON_MEMORY": "256m",
+    "SPARK_DAEMON_MEMORY": "512m",  # the Connect server, which takes this too, starts with no less
     "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",  # it would take a port that is not ours
 }
 SMALL = {
