@@ -68,7 +68,10 @@ class RealAirflow:
             "AIRFLOW__CORE__PARALLELISM": "2",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
+            # A machine whose first imports take minutes must not lose a DAG to the first timeout.
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "240",
+            "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # how soon a task learns that it is to stop
@@ -145,7 +148,7 @@ class RealAirflow:
         def known() -> bool:
             return bool(self.rest("GET", f"/dags?dag_id_pattern={dag_id}")["dags"])
 
-        wait_for(f"DAG {dag_id}", known)
+        wait_for(f"DAG {dag_id}", known, 300)
         self.rest("PATCH", f"/dags/{dag_id}", {"is_paused": False})
         return str(self.rest("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"])
 

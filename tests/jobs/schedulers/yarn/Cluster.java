@@ -1,6 +1,7 @@
-import java.io.File;
-import java.io.FileOutputStream;
-import java.io.OutputStream;
+import java.io.ByteArrayOutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.yarn.conf.YarnConfiguration;
 import org.apache.hadoop.yarn.server.MiniYARNCluster;
@@ -24,10 +25,11 @@ public final class Cluster {
       if (!cluster.waitForNodeManagersToConnect(60_000)) {
         throw new IllegalStateException("no NodeManager");
       }
-      File site = new File(arguments[0], "yarn-site.xml");
-      try (OutputStream out = new FileOutputStream(site)) {
-        new Configuration(cluster.getConfig()).writeXml(out);
-      }
+      // At once: the file is on the class path, and threads of the cluster would read it half-written.
+      ByteArrayOutputStream site = new ByteArrayOutputStream();
+      new Configuration(cluster.getConfig()).writeXml(site);
+      Path whole = Files.write(Path.of(arguments[0], "yarn-site.xml.whole"), site.toByteArray());
+      Files.move(whole, Path.of(arguments[0], "yarn-site.xml"), StandardCopyOption.ATOMIC_MOVE);
       System.out.println("MANAGER " + cluster.getConfig().get(YarnConfiguration.RM_WEBAPP_ADDRESS));
       while (System.in.read() >= 0) {
         // Whoever started this closes it, or dies.
