@@ -69,8 +69,8 @@ def authorise(seals: Seals, session: Session, rule: Rule, user: User, label: str
     """
     if rule.audience is Audience.PROJECT:
         return _authorise_in_project(seals, session, rule, user, label)
-    if rule.audience is Audience.ADMIN and user.role is not Role.ADMIN:
-        raise forbidden("an admin")
+    if rule.audience is Audience.ADMIN and not _without_membership(rule, user):
+        raise forbidden("an admin or an auditor" if rule.auditor else "an admin")
     if rule.audience is Audience.PERSON and _is_worker(seals, session, user):
         raise forbidden("people; the tokens of workers are made by an admin")
     return None
@@ -107,12 +107,23 @@ def _authorise_in_project(seals: Seals, session: Session, rule: Rule, user: User
         select(Contributor).where(Contributor.project_seq == project.seq, Contributor.user_seq == user.seq)
     )
     seals.check(project, *([membership] if membership else []))
+    if _without_membership(rule, user):
+        return project
+    if user.role is Role.AUDITOR:
+        raise forbidden("members of the project; an auditor only reads")
     role = membership.role if membership else None
-    if role in rule.roles or (rule.admin and user.role is Role.ADMIN):
+    if role in rule.roles:
         return project
     if role is None:
         raise missing("project")
     raise forbidden(" or ".join(sorted(rule.roles)) + " of the project")
+
+
+def _without_membership(rule: Rule, user: User) -> bool:
+    """Whether what the user is to the whole deployment is enough."""
+    if user.role is Role.ADMIN:
+        return rule.admin or rule.audience is Audience.ADMIN
+    return user.role is Role.AUDITOR and rule.auditor
 
 
 def _is_worker(seals: Seals, session: Session, user: User) -> bool:
@@ -120,7 +131,7 @@ def _is_worker(seals: Seals, session: Session, user: User) -> bool:
     memberships = session.scalars(select(Contributor).where(Contributor.user_seq == user.seq)).all()
     seals.check(*memberships)
     roles = {membership.role for membership in memberships}
-    return user.role is not Role.ADMIN and roles == {ProjectRole.WORKER}
+    return user.role is Role.USER and roles == {ProjectRole.WORKER}
 
 
 def _failure(coordinator: Coordinator, address: str, message: str) -> Problem:

@@ -73,6 +73,11 @@ class Call:
         """Whether a global admin asks."""
         return self.user.role is Role.ADMIN
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether the caller sees what belongs to others: an admin or an auditor."""
+        return self.user.role is not Role.USER
+
     def record(self, event: Event, target_type: str, target_id: str, target_label: str | None = None) -> None:
         """Write an audit row; it is there when, and only when, the effect is."""
         self.session.add(

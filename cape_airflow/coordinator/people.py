@@ -74,7 +74,7 @@ def create_token(call: Call, description: str, days: int, email: str | None) -> 
     expires_at = call.now + timedelta(days=days)
     if not call.by_admin:
         expires_at = min(expires_at, call.token.expires_at)
-    row, token = new_token(_owner(call, email) or call.user, description, expires_at, call.now, call.token)
+    row, token = new_token(_owner(call, email, any=call.by_admin) or call.user, description, expires_at, call.now, call.token)
     call.seals.put(row)
     call.session.add(row)
     call.record(Event.CREATE_TOKEN, "token", token.id, row.user.email)
@@ -82,12 +82,12 @@ def create_token(call: Call, description: str, days: int, email: str | None) -> 
 
 
 def tokens(call: Call, email: str | None) -> Select[Token]:
-    """Return the query of one's own tokens; as an admin of anybody's, or of everybody's.
+    """Return the query of one's own tokens; as an admin or auditor of anybody's, or of everybody's.
 
     Raises:
         Problem: 403 for somebody else's; 404 where there is no such user.
     """
-    owner = _owner(call, email)
+    owner = _owner(call, email, any=call.sees_all)
     return select(Token).where(Token.user_seq == owner.seq) if owner else select(Token)
 
 
@@ -123,11 +123,11 @@ def _revoke(call: Call, token: Token) -> None:
     call.record(Event.REMOVE_TOKEN, "token", token.id, token.user.email)
 
 
-def _owner(call: Call, email: str | None) -> User | None:
-    """Return whose tokens are meant: None for everybody's, which only an admin gets."""
-    if email == call.user.email or (email is None and not call.by_admin):
+def _owner(call: Call, email: str | None, *, any: bool) -> User | None:
+    """Return whose tokens are meant: None for everybody's, which only those get who may have `any`."""
+    if email == call.user.email or (email is None and not any):
         return call.user
-    if not call.by_admin:
+    if not any:
         raise forbidden("an admin, for tokens of somebody else")
     if email is None:
         return None

@@ -5,6 +5,7 @@ Rules it follows:
 - A route without a row does not start.
 - A project that one does not belong to looks like a missing one (404); a role that does not suffice is a 403.
 - A global admin makes users and projects. In a project he is what his role there says, and nothing without one.
+- An auditor reads everything but keys, of all projects, and changes nothing: a role in a project gives him no more.
 - A worker fetches approved policies and keys, and reports jobs. Nothing else; he does not make himself tokens either.
 """
 
@@ -16,9 +17,10 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a user is to the whole deployment; Cape's labels."""
+    """What a user is to the whole deployment; Cape's labels, and `auditor`."""
 
     ADMIN = "admin"
+    AUDITOR = "auditor"
     USER = "user"
 
 
@@ -49,6 +51,7 @@ class Rule:
         audience: whom the rule is about.
         roles: the roles in the project that may, where it is about a project.
         admin: admins may too, without a role in the project.
+        auditor: auditors may too, without a role in the project.
         audited: reading is written to the audit log, so that a GET needs a transaction that writes.
         governs: it changes who decides or what is decided, and waits its turn at the project's row.
     """
@@ -56,6 +59,7 @@ class Rule:
     audience: Audience
     roles: frozenset[ProjectRole] = frozenset()
     admin: bool = False
+    auditor: bool = False
     audited: bool = False
     governs: bool = False
 
@@ -69,10 +73,11 @@ _ANYONE = Rule(Audience.ANYONE)
 _USER = Rule(Audience.USER)
 _PERSON = Rule(Audience.PERSON)
 _ADMIN = Rule(Audience.ADMIN)
+_SUPERVISION = Rule(Audience.ADMIN, auditor=True)
 
 
-def _reads(roles: frozenset[ProjectRole], *, admin: bool = False, audited: bool = False) -> Rule:
-    return Rule(Audience.PROJECT, roles, admin=admin, audited=audited)
+def _reads(roles: frozenset[ProjectRole], *, admin: bool = False) -> Rule:
+    return Rule(Audience.PROJECT, roles, admin=admin, auditor=True)
 
 
 def _governs(roles: frozenset[ProjectRole]) -> Rule:
@@ -80,6 +85,7 @@ def _governs(roles: frozenset[ProjectRole]) -> Rule:
 
 
 _REPORTS = Rule(Audience.PROJECT, _WORKER)
+_FETCHES_KEYS = Rule(Audience.PROJECT, _WORKER, audited=True)
 
 _PROJECT = "/v1/projects/{label}"
 
@@ -90,12 +96,12 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/openapi.json"): _USER,
     ("GET", "/v1/me"): _USER,
     ("POST", "/v1/users"): _ADMIN,
-    ("GET", "/v1/users"): _ADMIN,
+    ("GET", "/v1/users"): _SUPERVISION,
     ("POST", "/v1/tokens"): _PERSON,  # for oneself; an admin for anybody
-    ("GET", "/v1/tokens"): _USER,  # one's own; an admin anybody's
+    ("GET", "/v1/tokens"): _USER,  # one's own; an admin or auditor anybody's
     ("DELETE", "/v1/tokens/{id}"): _USER,  # one's own; an admin anybody's
     ("POST", "/v1/projects"): _ADMIN,
-    ("GET", "/v1/projects"): _USER,  # those one is a member of; an admin all
+    ("GET", "/v1/projects"): _USER,  # those one is a member of; an admin or auditor all
     ("GET", _PROJECT): _reads(_MEMBERS, admin=True),
     ("PATCH", _PROJECT): _governs(_OWNER),
     ("GET", _PROJECT + "/contributors"): _reads(_MEMBERS),
@@ -112,15 +118,15 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", _PROJECT + "/keys"): _governs(_OWNER),
     ("GET", _PROJECT + "/keys"): _reads(_MEMBERS | _WORKER),
     ("POST", _PROJECT + "/keys/{name}/rotate"): _governs(_OWNER),
-    ("GET", _PROJECT + "/keys/{name}/material"): _reads(_WORKER, audited=True),
+    ("GET", _PROJECT + "/keys/{name}/material"): _FETCHES_KEYS,
     ("PUT", _PROJECT + "/jobs/{job_id}"): _REPORTS,
     ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _REPORTS,
     ("POST", _PROJECT + "/jobs/{job_id}/finish"): _REPORTS,
     ("GET", _PROJECT + "/jobs"): _reads(_MEMBERS | _WORKER),
     ("GET", _PROJECT + "/jobs/{job_id}"): _reads(_MEMBERS | _WORKER),
-    ("GET", "/v1/schedulers"): _ADMIN,
-    ("GET", "/v1/schedulers/jobs"): _PERSON,  # those of the projects one belongs to; an admin all
+    ("GET", "/v1/schedulers"): _SUPERVISION,
+    ("GET", "/v1/schedulers/jobs"): _PERSON,  # those of the projects one belongs to; an admin or auditor all
     ("GET", "/v1/schedulers/summary"): _PERSON,  # likewise
     ("POST", "/v1/schedulers/jobs/{scheduler_job}/cancel"): _ADMIN,
-    ("GET", "/v1/audit"): _ADMIN,
+    ("GET", "/v1/audit"): _SUPERVISION,
 }

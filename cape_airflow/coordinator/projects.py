@@ -39,8 +39,8 @@ def create_project(call: Call, name: str, label: str | None, description: str) -
 
 
 def projects(call: Call) -> Select[Project]:
-    """Return the query of the projects that the caller is a member of; as an admin, of all."""
-    if call.by_admin:
+    """Return the query of the projects that the caller is a member of; as an admin or auditor, of all."""
+    if call.sees_all:
         return select(Project)
     mine = select(Contributor.project_seq).where(Contributor.user_seq == call.user.seq, Contributor.role.in_(_MEMBERS))
     return select(Project).where(Project.seq.in_(mine))

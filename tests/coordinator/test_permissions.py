@@ -58,6 +58,8 @@ def principals(deployment: Any, project: Any, other: Any) -> dict[str, str | Non
     removed = deployment.user("removed")
     deployment.join("customers", "removed", "project-owner")
     deployment.done("DELETE", f"{project.path}/contributors/removed@example.com", deployment.admin)
+    auditor_who_owns = deployment.user("owning-auditor", role="auditor")
+    deployment.join("customers", "owning-auditor", "project-owner")
     return {
         "nobody": None,
         "malformed": "malformed",
@@ -65,6 +67,8 @@ def principals(deployment: Any, project: Any, other: Any) -> dict[str, str | Non
         "expired": expired,
         "revoked": revoked,
         "admin": deployment.user("second-admin", role="admin"),
+        "auditor": deployment.user("auditor", role="auditor"),
+        "auditor who owns the project": auditor_who_owns,
         "removed": removed,
         "other project's owner": other.owner,
         **{name: getattr(project, name) for name in ROLE_OF},
@@ -80,11 +84,22 @@ def expected(rule: Rule, principal: str) -> tuple[int, ...]:
     everybody = rule.audience is Audience.USER or (rule.audience is Audience.PERSON and principal != "worker")
     if everybody or (principal == "admin" and (rule.audience is Audience.ADMIN or rule.admin)):
         return (200, 201, 202, 204)
+    if principal.startswith("auditor"):
+        return (200, 201, 202, 204) if rule.auditor else (403,)
     if rule.audience is not Audience.PROJECT:
         return (403,)
     if principal not in ROLE_OF:
         return (404,)
     return (200, 201, 202, 204) if ROLE_OF[principal] in rule.roles else (403,)
+
+
+def test_auditors_may_read_everything_but_keys() -> None:
+    refused = {route for route, rule in PERMISSIONS.items() if route[0] == "GET" and not may_audit(rule)}
+    assert refused == {("GET", "/v1/projects/{label}/keys/{name}/material")}
+
+
+def may_audit(rule: Rule) -> bool:
+    return rule.auditor or rule.audience in (Audience.ANYONE, Audience.USER, Audience.PERSON)
 
 
 def test_D6_every_route_has_a_row_and_every_row_a_route_and_an_example(examples: Any) -> None:
