@@ -1,15 +1,16 @@
-"""Settings of the coordinator, from ``CAPE_*`` environment variables or from the caller."""
+"""Settings of the coordinator: from the caller, ``CAPE_*`` environment variables, or the file of ``CAPE_CONFIG``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from cape_airflow.coordinator.configuration import file_source
 from cape_airflow.errors import CoordinatorError
 
 Positive = Annotated[int, Field(gt=0)]
@@ -32,6 +33,11 @@ class Settings(BaseSettings):
         lock_seconds: how long it then waits for another transaction before the answer is 503.
         schedulers: TOML file that names other schedulers; None for none.
         poll_seconds: how often each of them is asked.
+        log_format: ``text`` for people, ``json`` for one object per line.
+        log_level: what is written at least.
+
+    Raises:
+        CoordinatorError: the file of CAPE_CONFIG is refused.
     """
 
     model_config = SettingsConfigDict(env_prefix="CAPE_", frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -50,6 +56,20 @@ class Settings(BaseSettings):
     lock_seconds: Positive = 5
     schedulers: Path | None = None
     poll_seconds: Positive = 60
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from: the caller, the environment, and last the file."""
+        return init_settings, env_settings, file_source(settings_cls)
 
     @property
     def folder(self) -> Path:
