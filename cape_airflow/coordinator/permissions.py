@@ -91,6 +91,7 @@ _PROJECT = "/v1/projects/{label}"
 
 PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/health"): _ANYONE,
+    ("GET", "/v1/ready"): _ANYONE,
     ("GET", "/v1/version"): _ANYONE,
     ("GET", "/v1/signing-keys"): _ANYONE,
     ("GET", "/v1/openapi.json"): _USER,

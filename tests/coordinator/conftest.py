@@ -489,6 +489,7 @@ _PROJECT = "/v1/projects/{label}"
 
 EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", "/v1/health"): _at("/v1/health"),
+    ("GET", "/v1/ready"): _at("/v1/ready"),
     ("GET", "/v1/version"): _at("/v1/version"),
     ("GET", "/v1/signing-keys"): _at("/v1/signing-keys"),
     ("GET", "/v1/openapi.json"): _at("/v1/openapi.json"),
