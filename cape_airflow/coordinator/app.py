@@ -13,6 +13,7 @@ from cape_airflow.coordinator.api import ROUTERS
 from cape_airflow.coordinator.clock import Clock, system_clock
 from cape_airflow.coordinator.edge import Edge
 from cape_airflow.coordinator.guard import Gate
+from cape_airflow.coordinator.pages import ROUTERS as PAGES
 from cape_airflow.coordinator.polling import Poller, polling
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.startup import start
@@ -58,6 +59,6 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     app.state.gate = Gate(settings.concurrency, writers, settings.queue_seconds)
     app.add_middleware(Edge)
     problems.install(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PAGES):
         app.include_router(router)
     return app

@@ -24,6 +24,13 @@ class Role(StrEnum):
     USER = "user"
 
 
+class UserKind(StrEnum):
+    """What sort of account a user is: a person logs in; a service has API tokens only."""
+
+    PERSON = "person"
+    SERVICE = "service"
+
+
 class ProjectRole(StrEnum):
     """What a user is to one project; Cape's labels, and `worker` for the accounts that tasks run under."""
 
@@ -88,6 +95,7 @@ _REPORTS = Rule(Audience.PROJECT, _WORKER)
 _FETCHES_KEYS = Rule(Audience.PROJECT, _WORKER, audited=True)
 
 _PROJECT = "/v1/projects/{label}"
+_PROJECT_PAGE = "/projects/{label}"
 
 PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/health"): _ANYONE,
@@ -130,4 +138,8 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/schedulers/summary"): _PERSON,  # likewise
     ("POST", "/v1/schedulers/jobs/{scheduler_job}/cancel"): _ADMIN,
     ("GET", "/v1/audit"): _SUPERVISION,
+    # Pages
+    ("GET", "/static/{digest}/{name}"): _ANYONE,
+    ("GET", "/projects"): _PERSON,  # those one is a member of; an admin or auditor all
+    ("GET", _PROJECT_PAGE): _reads(_MEMBERS, admin=True),
 }
