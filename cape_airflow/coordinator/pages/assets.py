@@ -1,4 +1,4 @@
-"""Style sheet, scripts and icon. Their addresses hold a digest of their content, so that browsers keep them for ever."""
+"""Style sheet, scripts and icon. Their addresses hold a digest of the content, so that browsers keep them for ever."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from cape_airflow.coordinator.clock import rfc3339
 from cape_airflow.coordinator.pages.assets import ASSETS
 from cape_airflow.coordinator.pages.navigation import HOME, entries
 
+
 def page(request: Request, call: Call | None, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """Return a page.
 

@@ -27,8 +27,8 @@ class PageRoute(GuardedRoute):
     """A guarded route for people. Its name is ``page:`` and that of its function; see `rendering.link`."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
-        more["name"] = f"page:{more.get('name') or endpoint.__name__}"
-        super().__init__(path, endpoint, **more)
+        # An app makes its routes anew from those of its routers, with the names that these have.
+        super().__init__(path, endpoint, **{**more, "name": more.get("name") or f"page:{endpoint.__name__}"})
 
     def get_route_handler(self) -> Handler:
         """Return the handler; what it refuses is said on a page, except who is not signed in."""
@@ -49,9 +49,7 @@ class PageRoute(GuardedRoute):
 
 def pages_router(prefix: str = "") -> APIRouter:
     """Return a router for pages; no part of the API's description."""
-    return APIRouter(
-        prefix=prefix, route_class=PageRoute, include_in_schema=False, default_response_class=HTMLResponse
-    )
+    return APIRouter(prefix=prefix, route_class=PageRoute, include_in_schema=False, default_response_class=HTMLResponse)
 
 
 def go_to(request: Request, name: str, **parameters: str) -> RedirectResponse:
