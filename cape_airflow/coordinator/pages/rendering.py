@@ -30,14 +30,14 @@ def page(request: Request, call: Call | None, name: str, *, status: int = 200, *
     return HTMLResponse(body, status)
 
 
-def link(request: Request, name: str, **parameters: str) -> str:
+def link(request: Request, name: str, /, **parameters: str) -> str:
     """Return the address of a page by the name of its function, under the path where the app is mounted."""
     root: str = request.scope.get("root_path", "")
     return root + str(request.app.url_path_for(f"page:{name}", **parameters))
 
 
 def _frame(request: Request, call: Call | None) -> dict[str, Any]:
-    def to(name: str, **parameters: str) -> str:
+    def to(name: str, /, **parameters: str) -> str:
         return link(request, name, **parameters)
 
     return {

@@ -52,7 +52,7 @@ def pages_router(prefix: str = "") -> APIRouter:
     return APIRouter(prefix=prefix, route_class=PageRoute, include_in_schema=False, default_response_class=HTMLResponse)
 
 
-def go_to(request: Request, name: str, **parameters: str) -> RedirectResponse:
+def go_to(request: Request, name: str, /, **parameters: str) -> RedirectResponse:
     """Return the answer to a form that did what was asked: look at the page of that name (303)."""
     return RedirectResponse(link(request, name, **parameters), 303)
 
