@@ -1,4 +1,4 @@
-"""``cape coordinator``: set up and run the service. Its settings, secrets among them, come from CAPE_* variables."""
+"""``cape coordinator``: set up and run the service. Settings: CAPE_* variables, and the file of CAPE_CONFIG."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def coordinator() -> None:
     """Set up and run a coordinator.
 
     CAPE_DB_URL names a PostgreSQL database; without it, SQLite in the home folder is used. CAPE_ROOT_KEY or
-    CAPE_ROOT_KEY_FILE hold the root key.
+    CAPE_ROOT_KEY_FILE hold the root key. CAPE_CONFIG names a TOML file of settings; variables come before it.
     """
 
 
@@ -69,11 +69,12 @@ def migrate(home: Path | None) -> None:
 @_HOME
 @click.option("--host", default="127.0.0.1", help="Address to listen at.")
 @click.option("--port", default=8080, type=click.IntRange(0, 65535))
-def start(home: Path | None, host: str, port: int) -> None:
-    """Run a coordinator until it is stopped."""
-    from cape_airflow.coordinator.bootstrap import serve
+@click.option("--workers", default=1, type=click.IntRange(1, 64), help="Processes that share the port.")
+def start(home: Path | None, host: str, port: int, workers: int) -> None:
+    """Run a coordinator until it is stopped; it then finishes what it is at."""
+    from cape_airflow.coordinator.serving import serve
 
-    serve(_settings(home), host, port)
+    serve(_settings(home), host, port, workers)
 
 
 @coordinator.command()
@@ -118,5 +119,6 @@ def _settings(home: Path | None) -> Settings:
         return Settings() if home is None else Settings(home=home)
     except ValidationError as error:
         wrong = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        variable = f"CAPE_{'_'.join(str(part) for part in wrong['loc'])}".upper()
-        raise CoordinatorError(f"{variable}: {wrong['msg']}") from None
+        setting = ".".join(str(part) for part in wrong["loc"])
+        variable = f"CAPE_{wrong['loc'][0]}".upper() if wrong["loc"] else "CAPE_*"
+        raise CoordinatorError(f"{variable}, or {setting} in the file of CAPE_CONFIG: {wrong['msg']}") from None

@@ -1,4 +1,4 @@
-"""What is done on the coordinator's own machine: migrate, make the first admin, let an admin in again, serve."""
+"""What is done on the coordinator's own machine: migrate, make the first admin, let an admin in again, poll."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from datetime import timedelta
 from threading import Event as Signal
 from typing import Any
 
-import uvicorn
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.api.shapes import Email, Line
-from cape_airflow.coordinator.app import create_app
 from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Coordinator
 from cape_airflow.coordinator.clock import system_clock
@@ -28,8 +26,6 @@ from cape_airflow.coordinator.store.models import AuditRow, Token, User
 from cape_airflow.errors import CoordinatorError
 
 _LIFE = timedelta(days=90)
-_CONNECTIONS = 512  # so many bodies may wait in memory for their turn
-_GRACE_SECONDS = 20
 
 
 def initialise(settings: Settings, email: str, name: str) -> str:
@@ -71,20 +67,6 @@ def recover(settings: Settings, email: str) -> str:
 def migrate(settings: Settings) -> None:
     """Bring the database to this version's schema, making it where there is none."""
     start(settings, system_clock)
-
-
-def serve(settings: Settings, host: str, port: int) -> None:
-    """Serve until a signal says stop."""
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=port,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
-        server_header=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
 
 
 def poll(settings: Settings, stop: Signal) -> None:

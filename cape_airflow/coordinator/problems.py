@@ -43,11 +43,10 @@ def busy(message: str) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every failure in one shape."""
+    """Make `app` answer every failure in one shape; `Edge` answers those that nobody foresaw."""
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(SQLAlchemyError)(_database)
-    app.exception_handler(Exception)(_unexpected)
 
 
 def _refused(request: Request, error: HTTPException) -> JSONResponse:
@@ -70,10 +69,11 @@ def _database(request: Request, error: SQLAlchemyError) -> JSONResponse:
     ):
         log.error("database trouble: %s", type(getattr(error, "orig", None) or error).__name__)
         return _refused(request, busy("the database cannot do this now; nothing was changed; try again"))
-    return _unexpected(request, error)
+    return unexpected(request, error)
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """Return the 500 for what nobody foresaw, and write to the log what it was."""
     log.error("request %s failed", request.state.request_id, exc_info=error)
     return _answer(request, 500, "internal", "the coordinator failed; its log says why, under this request id")
 

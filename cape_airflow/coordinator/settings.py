@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     schedulers: Path | None = None
     poll_seconds: Positive = 60
     log_format: Literal["text", "json"] = "text"
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["info", "warning", "error"] = "info"
 
     @classmethod
     def settings_customise_sources(

@@ -35,7 +35,7 @@ def test_a_refusal_says_which_field_and_why(shared_deployment: Any) -> None:
     message = answer.json()["message"]
     assert "body.email: must be an email address" in message
     assert "body.name: Field required" in message
-    assert "body.role: Input should be 'admin' or 'user'" in message
+    assert "body.role: Input should be 'admin', 'auditor' or 'user'" in message
     assert "body: has a field that is not known here" in message
 
 
