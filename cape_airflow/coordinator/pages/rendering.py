@@ -26,7 +26,7 @@ def page(request: Request, call: Call | None, name: str, *, status: int = 200, *
         status: HTTP status.
         context: what the template shows; a name that it misses is an error.
     """
-    body = _TEMPLATES.get_template(name).render(_frame(request, call) | context)
+    body = _TEMPLATES.get_template(name).render(_frame(request, call) | {"status": status} | context)
     return HTMLResponse(body, status)
 
 
