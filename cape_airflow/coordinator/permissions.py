@@ -59,6 +59,7 @@ class Rule:
         roles: the roles in the project that may, where it is about a project.
         admin: admins may too, without a role in the project.
         auditor: auditors may too, without a role in the project.
+        voter: auditors may too, where the project's review rule asks for their approval.
         audited: reading is written to the audit log, so that a GET needs a transaction that writes.
         governs: it changes who decides or what is decided, and waits its turn at the project's row.
     """
@@ -67,6 +68,7 @@ class Rule:
     roles: frozenset[ProjectRole] = frozenset()
     admin: bool = False
     auditor: bool = False
+    voter: bool = False
     audited: bool = False
     governs: bool = False
 
@@ -89,6 +91,10 @@ def _reads(roles: frozenset[ProjectRole], *, admin: bool = False) -> Rule:
 
 def _governs(roles: frozenset[ProjectRole]) -> Rule:
     return Rule(Audience.PROJECT, roles, governs=True)
+
+
+def _votes(roles: frozenset[ProjectRole]) -> Rule:
+    return Rule(Audience.PROJECT, roles, voter=True, governs=True)
 
 
 _REPORTS = Rule(Audience.PROJECT, _WORKER)
@@ -116,17 +122,35 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", _PROJECT + "/contributors"): _reads(_MEMBERS),
     ("PUT", _PROJECT + "/contributors/{email}"): _governs(_OWNER),
     ("DELETE", _PROJECT + "/contributors/{email}"): _governs(_OWNER),
+    ("PUT", _PROJECT + "/contributors/{email}/reveal"): _governs(_OWNER),
     ("POST", _PROJECT + "/suggestions"): _governs(_AUTHORS),
     ("GET", _PROJECT + "/suggestions"): _reads(_MEMBERS | _WORKER),
     ("GET", _PROJECT + "/suggestions/{id}"): _reads(_MEMBERS | _WORKER),
-    ("POST", _PROJECT + "/suggestions/{id}/approve"): _governs(_OWNER),  # never one's own
-    ("POST", _PROJECT + "/suggestions/{id}/reject"): _governs(_OWNER),  # never one's own
-    ("POST", _PROJECT + "/suggestions/{id}/comments"): _governs(_AUTHORS),
+    ("PATCH", _PROJECT + "/suggestions/{id}"): _governs(_AUTHORS),
+    ("GET", _PROJECT + "/suggestions/{id}/revisions"): _reads(_MEMBERS | _WORKER),
+    ("GET", _PROJECT + "/suggestions/{id}/review"): _reads(_MEMBERS),
+    ("POST", _PROJECT + "/suggestions/{id}/rebase"): _governs(_AUTHORS),
+    ("POST", _PROJECT + "/suggestions/{id}/withdraw"): _governs(_AUTHORS),  # only one's own
+    ("POST", _PROJECT + "/suggestions/{id}/approve"): _votes(_OWNER),  # never one's own
+    ("POST", _PROJECT + "/suggestions/{id}/request-changes"): _votes(_OWNER),  # never one's own
+    ("POST", _PROJECT + "/suggestions/{id}/reject"): _votes(_OWNER),  # never one's own
+    ("POST", _PROJECT + "/suggestions/{id}/break-glass"): _governs(_OWNER),
+    ("POST", _PROJECT + "/suggestions/{id}/after-review"): _votes(_OWNER),  # never one's own
+    ("POST", _PROJECT + "/suggestions/{id}/comments"): _votes(_AUTHORS),
+    ("POST", _PROJECT + "/suggestions/{id}/dry-runs"): Rule(Audience.PROJECT, _AUTHORS | _WORKER, governs=True),
+    ("GET", _PROJECT + "/review-rule"): _reads(_MEMBERS),
+    ("PUT", _PROJECT + "/review-rule"): Rule(Audience.PROJECT, _OWNER, admin=True, governs=True),
+    ("GET", _PROJECT + "/diff"): _reads(_MEMBERS),
+    ("GET", _PROJECT + "/policies"): _reads(_MEMBERS | _WORKER),
+    ("POST", _PROJECT + "/policies/{digest}/suggest"): _governs(_AUTHORS),
     ("GET", _PROJECT + "/policy"): _reads(_MEMBERS | _WORKER),
     ("GET", _PROJECT + "/policies/{digest}"): _reads(_MEMBERS | _WORKER),
     ("POST", _PROJECT + "/keys"): _governs(_OWNER),
     ("GET", _PROJECT + "/keys"): _reads(_MEMBERS | _WORKER),
+    ("PATCH", _PROJECT + "/keys/{name}"): _governs(_OWNER),
     ("POST", _PROJECT + "/keys/{name}/rotate"): _governs(_OWNER),
+    ("POST", _PROJECT + "/keys/{name}/versions/{version}/retire"): _governs(_OWNER),
+    ("POST", _PROJECT + "/keys/{name}/versions/{version}/destroy"): _governs(_OWNER),
     ("GET", _PROJECT + "/keys/{name}/material"): _FETCHES_KEYS,
     ("PUT", _PROJECT + "/jobs/{job_id}"): _REPORTS,
     ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _REPORTS,

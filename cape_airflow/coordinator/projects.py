@@ -12,7 +12,7 @@ from cape_airflow.coordinator.identifiers import new_id
 from cape_airflow.coordinator.people import find_user
 from cape_airflow.coordinator.permissions import ProjectRole
 from cape_airflow.coordinator.problems import Problem, missing
-from cape_airflow.coordinator.store.models import Contributor, Project
+from cape_airflow.coordinator.store.models import Contributor, Project, User
 
 _MEMBERS = (ProjectRole.OWNER, ProjectRole.CONTRIBUTOR, ProjectRole.READER)
 
@@ -30,7 +30,7 @@ def create_project(call: Call, name: str, label: str | None, description: str) -
     if call.session.scalar(select(Project.seq).where(Project.label == label)) is not None:
         raise Problem(409, "already-exists", "there is a project with this label already")
     project = Project(id=new_id(call.now), label=label, name=name, description=description, created_at=call.now)
-    owner = Contributor(project=project, user=call.user, role=ProjectRole.OWNER, created_at=call.now)
+    owner = _contributor(call, project, call.user, ProjectRole.OWNER)
     for row in (project, owner):
         call.seals.put(row)
         call.session.add(row)
@@ -72,7 +72,7 @@ def set_contributor(call: Call, email: str, role: ProjectRole) -> Contributor:
         raise Problem(403, "own-role", "nobody changes his own role; ask another owner")
     contributor = _find(call, email)
     if contributor is None:
-        contributor = Contributor(project=call.project, user=user, role=role, created_at=call.now)
+        contributor = _contributor(call, call.project, user, role)
     elif contributor.role is not role and ProjectRole.WORKER in (contributor.role, role):
         raise Problem(409, "other-role", "a worker has no other role in the project; remove him from it first")
     contributor.role = role
@@ -80,6 +80,24 @@ def set_contributor(call: Call, email: str, role: ProjectRole) -> Contributor:
     call.session.add(contributor)
     call.record(Event.UPDATE_CONTRIBUTOR, "contributor", user.id, f"{email} {role}")
     return contributor
+
+
+def set_reveal(call: Call, email: str, may_reveal: bool) -> Contributor:
+    """Let a worker reveal what the project's keys have hidden, or no longer.
+
+    Raises:
+        Problem: 404 where he is not in the project; 409 ``not-a-worker``; 403 ``tampered``.
+    """
+    worker = _find(call, email)
+    if worker is None:
+        raise missing("contributor")
+    call.seals.check(worker)
+    if worker.role is not ProjectRole.WORKER:
+        raise Problem(409, "not-a-worker", "only workers get keys, so only they can be let reveal")
+    worker.may_reveal = may_reveal
+    call.seals.put(worker)
+    call.record(Event.GRANT_REVEAL if may_reveal else Event.WITHDRAW_REVEAL, "contributor", worker.user.id, email)
+    return worker
 
 
 def remove_contributor(call: Call, email: str) -> None:
@@ -99,6 +117,10 @@ def remove_contributor(call: Call, email: str) -> None:
 def contributors(call: Call) -> Select[Contributor]:
     """Return the query of everybody in the project."""
     return select(Contributor).where(Contributor.project_seq == call.project.seq)
+
+
+def _contributor(call: Call, project: Project, user: User, role: ProjectRole) -> Contributor:
+    return Contributor(project=project, user=user, role=role, may_reveal=False, created_at=call.now)
 
 
 def _find(call: Call, email: str) -> Contributor | None:

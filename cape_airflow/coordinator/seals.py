@@ -13,9 +13,27 @@ import json
 import logging
 
 from cape_airflow.coordinator.clock import rfc3339
+from cape_airflow.coordinator.permissions import UserKind
 from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.root_key import RootKey
-from cape_airflow.coordinator.store.models import Contributor, Project, Sealed, Suggestion, Token, User
+from cape_airflow.coordinator.store.models import (
+    Base,
+    BrowserSession,
+    Contributor,
+    ExternalIdentity,
+    KeyVersion,
+    OneTimeLink,
+    Password,
+    Project,
+    ProjectKey,
+    Review,
+    ReviewRule,
+    Revision,
+    Sealed,
+    Suggestion,
+    Token,
+    User,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,25 +60,55 @@ class Seals:
         """
         for row in rows:
             if not self.intact(row):
-                log.error("row %s of table %s was edited by hand; it is refused", row.seq, row.__tablename__)
-                raise Problem(403, "tampered", "the coordinator's database was edited by hand here; its log says where")
+                raise tampered(row)
 
     def _of(self, row: Sealed) -> bytes:
         fields = json.dumps(["cape-airflow/1", row.__tablename__, *_deciding(row)])
         return hmac.digest(self._key.reveal(), fields.encode(), "sha256")
 
 
+def tampered(row: Base) -> Problem:
+    """Return the refusal of a row that was edited by hand, and name it in the log."""
+    log.error("row %s of table %s was edited by hand; it is refused", row.seq, row.__tablename__)
+    return Problem(403, "tampered", "the coordinator's database was edited by hand here; its log says where")
+
+
 def _deciding(row: Sealed) -> tuple[str | None, ...]:
     match row:
         case User():
-            return row.id, row.email, row.role
+            return row.id, row.email, row.role, *_unusual(row)
         case Token():
             revoked = rfc3339(row.revoked_at) if row.revoked_at else None
             return row.id, row.user.id, row.secret_digest.hex(), rfc3339(row.expires_at), revoked, row.parent_id
         case Project():
             return row.id, row.label
         case Contributor():
-            return row.project.id, row.user.id, row.role
+            # Seals of those who may not are as they were before anybody could.
+            return row.project.id, row.user.id, row.role, *(("may reveal",) if row.may_reveal else ())
+        case ProjectKey():
+            return row.project.id, row.name, str(row.length), str(row.primary), str(row.rotate_after_days)
+        case KeyVersion():
+            return row.key.project.id, row.key.name, str(row.version), row.state, rfc3339(row.created_at)
+        case Password():
+            return row.user.id, row.encoded, rfc3339(row.changed_at)
+        case BrowserSession() | OneTimeLink():
+            return row.id, row.user.id, row.secret_digest.hex(), rfc3339(row.expires_at)
+        case ExternalIdentity():
+            return row.issuer, row.subject, row.user.id
         case Suggestion():
             return row.id, row.project.id, row.author.id, row.digest, row.policy
+        case Revision():
+            of = row.suggestion.id, str(row.number), row.editor.id
+            return *of, row.title, row.description, row.policy, row.digest, row.base_digest
+        case Review():
+            of = row.suggestion.id, str(row.revision), row.reviewer.id
+            return *of, row.digest, row.verdict, row.role, row.comment, rfc3339(row.created_at)
+        case ReviewRule():
+            return row.project.id, json.dumps(row.quorum, sort_keys=True), str(row.valid_days)
     raise TypeError(f"rows of {row.__tablename__} have no fields to seal")
+
+
+def _unusual(user: User) -> tuple[str, ...]:
+    """Return what sets a user apart from an active person: nothing for those, as when there were no others."""
+    kind = (f"kind={user.kind}",) if user.kind is UserKind.SERVICE else ()
+    return (*kind, f"deactivated={rfc3339(user.deactivated_at)}") if user.deactivated_at else kind

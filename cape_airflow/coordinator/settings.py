@@ -24,6 +24,7 @@ class Settings(BaseSettings):
         db_url: ``postgresql://user:password@host/database`` or ``sqlite:////path``; SQLite in `home` by default.
         root_key: base64url of 32 bytes; wraps project keys and the signing key. Must be given with PostgreSQL.
         root_key_file: a file of mode 0600 that holds it; `home`/root.key by default, made at the first start.
+        root_key_uri: where a key service keeps the key that wraps it, in place of both: ``aws-kms://ARN``.
         tls_cert, tls_key: PEM files for `serve`; without them it speaks plain HTTP.
         body_limit: bytes of a request body.
         body_seconds: how long a client may take to send one.
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     db_url: SecretStr | None = None
     root_key: SecretStr | None = None
     root_key_file: Path | None = None
+    root_key_uri: str | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     body_limit: Positive = 1024 * 1024

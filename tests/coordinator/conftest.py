@@ -78,7 +78,7 @@ class Deployment:
 
     @cached_property
     def http(self) -> TestClient:
-        return TestClient(self.app, raise_server_exceptions=False)
+        return TestClient(self.app, raise_server_exceptions=False, client=("127.0.0.1", 50000))
 
     def ask(self, method: str, path: str, token: str | None = None, json: Any = None, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -417,13 +417,35 @@ def _newcomer(project: Project) -> tuple[str, Any]:
     return f"{project.path}/contributors/{name}@example.com", None
 
 
-def _key(verb: str) -> Example:
+def _key(verb: str, **body: Any) -> Example:
     def example(project: Project) -> tuple[str, Any]:
         name = f"key-{secrets.token_hex(4)}"
         project.deployment.done("POST", f"{project.path}/keys", project.owner, {"name": name})
-        return f"{project.path}/keys/{name}{verb}", None
+        return f"{project.path}/keys/{name}{verb}", body or None
 
     return example
+
+
+def _old_version(verb: str) -> Example:
+    def example(project: Project) -> tuple[str, Any]:
+        key, _ = _key("")(project)
+        project.deployment.done("POST", f"{key}/rotate", project.owner)
+        return f"{key}/versions/1{verb}", None
+
+    return example
+
+
+def _retired_version(project: Project) -> tuple[str, Any]:
+    version, _ = _old_version("")(project)
+    project.deployment.done("POST", f"{version}/retire", project.owner)
+    return f"{version}/destroy", {"confirm": version.split("/")[-3]}
+
+
+def _new_worker(project: Project) -> tuple[str, Any]:
+    name = f"worker-{secrets.token_hex(4)}"
+    project.deployment.user(name)
+    project.join(name, "worker")
+    return f"{project.path}/contributors/{name}@example.com/reveal", {"may_reveal": True}
 
 
 def _new_job(project: Project) -> tuple[str, Any]:
@@ -508,6 +530,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         {"role": "project-contributor"},
     ),
     ("DELETE", _PROJECT + "/contributors/{email}"): _newcomer,
+    ("PUT", _PROJECT + "/contributors/{email}/reveal"): _new_worker,
     ("POST", _PROJECT + "/suggestions"): lambda project: (
         f"{project.path}/suggestions",
         {"title": "one more", "policy": POLICY},
@@ -521,7 +544,10 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", _PROJECT + "/policies/{digest}"): _approved("/policies/{digest}"),
     ("POST", _PROJECT + "/keys"): _new_key,
     ("GET", _PROJECT + "/keys"): _at(_PROJECT + "/keys"),
+    ("PATCH", _PROJECT + "/keys/{name}"): _key("", rotate_after_days=90),
     ("POST", _PROJECT + "/keys/{name}/rotate"): _key("/rotate"),
+    ("POST", _PROJECT + "/keys/{name}/versions/{version}/retire"): _old_version("/retire"),
+    ("POST", _PROJECT + "/keys/{name}/versions/{version}/destroy"): _retired_version,
     ("GET", _PROJECT + "/keys/{name}/material"): _key("/material"),
     ("PUT", _PROJECT + "/jobs/{job_id}"): _new_job,
     ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _job("/heartbeat", {"rows_in": 5}),

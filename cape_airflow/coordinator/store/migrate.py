@@ -41,8 +41,11 @@ def exclusive(store: Store) -> Iterator[Connection]:
             yield connection
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
+def upgrade(connection: Connection, revision: str = "head") -> str | None:
     """Run the missing revisions.
+
+    Returns:
+        The revision before; None where there was nothing.
 
     Raises:
         CoordinatorError: the database is of a newer version of cape_airflow.
@@ -55,6 +58,7 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
             f"the database is at revision {present}, which this version of cape_airflow does not know; upgrade it"
         )
     command.upgrade(config, revision)
+    return present
 
 
 def is_current(connection: Connection) -> bool:

@@ -24,13 +24,14 @@ class Project(Sealed):
 
 
 class Contributor(Sealed):
-    """The role of one user in one project."""
+    """The role of one user in one project; of a worker also whether he may reveal what keys have hidden."""
 
     __tablename__ = "contributors"
     __table_args__ = (UniqueConstraint("project_seq", "user_seq"),)
     project_seq: Mapped[int] = mapped_column(ForeignKey("projects.seq"))
     user_seq: Mapped[int] = mapped_column(ForeignKey("users.seq"), index=True)
     role: Mapped[ProjectRole]
+    may_reveal: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     project: Mapped[Project] = relationship()
