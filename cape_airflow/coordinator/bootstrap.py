@@ -21,6 +21,7 @@ from cape_airflow.coordinator.permissions import Role
 from cape_airflow.coordinator.polling import Poller
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.startup import start
+from cape_airflow.coordinator.store import WritingSession
 from cape_airflow.coordinator.store.migrate import exclusive
 from cape_airflow.coordinator.store.models import AuditRow, Token, User
 from cape_airflow.errors import CoordinatorError
@@ -88,9 +89,9 @@ def poll(settings: Settings, stop: Signal) -> None:
 def _local(settings: Settings) -> Iterator[tuple[Coordinator, Session]]:
     """Yield a coordinator of this process, and the one session that writes to its database now."""
     coordinator = start(settings, system_clock)
-    with closing(coordinator.store), exclusive(coordinator.store) as connection, Session(connection) as session:
+    with closing(coordinator.store), exclusive(coordinator.store) as connection, WritingSession(connection) as session:
         yield coordinator, session
-        session.flush()
+        session.commit()
 
 
 def _hand_out_token(coordinator: Coordinator, session: Session, user: User, description: str) -> str:

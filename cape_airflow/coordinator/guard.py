@@ -107,7 +107,7 @@ async def _answer(request: Request, rule: Rule, handle: Handler) -> Response:
     body = await read_body(request, settings.body_limit, settings.body_seconds)
     key = IdempotencyKey.of(request, body)
     gate: Gate = request.app.state.gate
-    writes = rule.audited or request.method != "GET"
+    writes = request.method != "GET"
     async with gate.turn(writes=writes):
         with coordinator.store.write() if writes else coordinator.store.read() as session:
             call = await run_in_threadpool(_open, request, rule, presented, session, writes)

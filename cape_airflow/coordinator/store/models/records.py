@@ -1,4 +1,4 @@
-"""What the server writes about requests."""
+"""What the server remembers of requests."""
 
 from __future__ import annotations
 
@@ -21,19 +21,3 @@ class Replay(Base):
     created_at: Mapped[datetime]
     status: Mapped[int]
     wrapped: Mapped[bytes]
-
-
-class AuditRow(Base):
-    """One event, written in the transaction of its effect; triggers refuse to change or delete it."""
-
-    __tablename__ = "audit"
-    time: Mapped[datetime]
-    event: Mapped[str] = mapped_column(String(64))
-    user_id: Mapped[str | None] = mapped_column(String(26))
-    user_email: Mapped[str | None] = mapped_column(String(254))
-    project: Mapped[str | None] = mapped_column(String(64))
-    target_type: Mapped[str] = mapped_column(String(32))
-    target_id: Mapped[str] = mapped_column(String(200))
-    target_label: Mapped[str | None]
-    request_id: Mapped[str | None] = mapped_column(String(36))
-    client_address: Mapped[str | None] = mapped_column(String(64))
