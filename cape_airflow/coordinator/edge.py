@@ -104,11 +104,14 @@ def _refusal(scope: Scope) -> tuple[int, str] | None:
     return None
 
 
-async def read_body(request: Request, limit: int, seconds: float) -> bytes:
+async def read_body(request: Request, limit: int, seconds: float, accepted: str) -> bytes:
     """Return the request's body.
 
+    Args:
+        accepted: the media type that the route takes.
+
     Raises:
-        Problem: 413 above `limit` bytes, 408 after `seconds`, 415 where it is not JSON by its own word.
+        Problem: 413 above `limit` bytes, 408 after `seconds`, 415 where it is something else by its own word.
     """
     too_large = Problem(413, "too-large", f"a body may have {limit} bytes")
     announced = request.headers.get("content-length", "")
@@ -123,7 +126,11 @@ async def read_body(request: Request, limit: int, seconds: float) -> bytes:
                     raise too_large
     except TimeoutError:
         raise Problem(408, "too-slow", f"the body did not arrive within {seconds:g} s") from None
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and media_type != "application/json":
-        raise Problem(415, "not-json", "send the body as application/json")
+    if body and media_type(request) != accepted:
+        raise Problem(415, "not-json", f"send the body as {accepted}")
     return bytes(body)
+
+
+def media_type(request: Request) -> str:
+    """Return what the request's body is by its own word (RFC 9110 section 8.3), in lower case, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -12,14 +12,14 @@ from cape_airflow.coordinator.api_tokens import ApiToken
 from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.identifiers import new_id
-from cape_airflow.coordinator.permissions import Role
+from cape_airflow.coordinator.permissions import Role, UserKind
 from cape_airflow.coordinator.problems import Problem, missing
 from cape_airflow.coordinator.store.models import Token, User
 
 
-def new_user(email: str, name: str, role: Role, now: datetime) -> User:
+def new_user(email: str, name: str, role: Role, now: datetime, kind: UserKind = UserKind.PERSON) -> User:
     """Return a user that is not stored yet."""
-    return User(id=new_id(now), email=email, name=name, role=role, created_at=now)
+    return User(id=new_id(now), email=email, name=name, role=role, kind=kind, created_at=now)
 
 
 def new_token(
@@ -61,20 +61,17 @@ def create_user(call: Call, email: str, name: str, role: Role) -> User:
 def create_token(call: Call, description: str, days: int, email: str | None) -> tuple[Token, ApiToken]:
     """Make an API token for oneself, or as an admin for anybody.
 
-    Who is no admin cannot make one that lives longer than the one he comes with: a leaked token does not renew itself.
+    Who comes with one and is no admin cannot make one that lives longer: a leaked token does not renew itself.
 
     Raises:
         Problem: 403 for somebody else's; 404 where there is no such user; 401 where one's token is revoked meanwhile.
     """
-    # Who revokes it at this moment waits, and then finds what was made with it; or he was first.
-    call.session.refresh(call.token, with_for_update={"of": Token})
-    call.seals.check(call.token)
-    if call.token.revoked_at is not None:
-        raise Problem(401, "unauthenticated", "this API token was revoked")
     expires_at = call.now + timedelta(days=days)
-    if not call.by_admin:
-        expires_at = min(expires_at, call.token.expires_at)
-    row, token = new_token(_owner(call, email, any=call.by_admin) or call.user, description, expires_at, call.now, call.token)
+    if call.token is not None:
+        _hold(call, call.token)
+        expires_at = expires_at if call.by_admin else min(expires_at, call.token.expires_at)
+    owner = _owner(call, email, any=call.by_admin) or call.user
+    row, token = new_token(owner, description, expires_at, call.now, call.token)
     call.seals.put(row)
     call.session.add(row)
     call.record(Event.CREATE_TOKEN, "token", token.id, row.user.email)
@@ -115,6 +112,14 @@ def revoke_token(call: Call, token_id: str) -> Token:
 def find_user(session: Session, email: str) -> User | None:
     """Return the user with that email, in lower case, or None."""
     return session.scalar(select(User).where(User.email == email))
+
+
+def _hold(call: Call, token: Token) -> None:
+    """Have whoever revokes the token at this moment wait, so that he finds what is made with it; or he was first."""
+    call.session.refresh(token, with_for_update={"of": Token})
+    call.seals.check(token)
+    if token.revoked_at is not None:
+        raise Problem(401, "unauthenticated", "this API token was revoked")
 
 
 def _revoke(call: Call, token: Token) -> None:

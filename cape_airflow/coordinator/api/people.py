@@ -37,10 +37,10 @@ class Membership(Answer):
 
 
 class Me(UserAnswer):
-    """The caller, with all his projects, and when the token that he presented expires."""
+    """The caller, with all his projects, and when the token or session that he came with expires; null with Airflow."""
 
     projects: list[Membership]
-    expires_at: Moment
+    expires_at: Moment | None
 
 
 class NewUser(Body):
@@ -93,7 +93,7 @@ def me(call: CallDep) -> Me:
         .order_by(Contributor.seq)
     )
     projects = [Membership(label=row.project.label, role=row.role) for row in memberships]
-    return Me(**dict(show_user(call.user)), projects=projects, expires_at=call.token.expires_at)
+    return Me(**dict(show_user(call.user)), projects=projects, expires_at=call.expires_at)
 
 
 @router.post("/users", status_code=201)
