@@ -170,6 +170,7 @@ async def _body(request: Request, accepted: str) -> tuple[bytes, Fields]:
 def _open(request: Request, rule: Rule, credential: Credential, form: Fields, session: Session) -> Call:
     coordinator: Coordinator = request.app.state.coordinator
     caller = identify(request, coordinator, session, credential, writes=_writes(request, rule))
+    request.state.user_id = caller.user.id  # for the log
     project = authorise(coordinator.seals, session, rule, caller.user, request.path_params.get("label"))
     if caller.csrf_token is not None:
         check_csrf(request, form, caller.csrf_token)
