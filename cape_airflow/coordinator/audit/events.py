@@ -11,7 +11,16 @@ from enum import StrEnum
 class Event(StrEnum):
     """What is recorded."""
 
+    LOG_IN = "login"
+    LOG_IN = "log-in"
+    REFUSE_LOG_IN = "refuse-log-in"
+    LOG_OUT = "log-out"
+    SET_PASSWORD = "set-password"  # noqa: S105 - the name of an event
+    CREATE_LINK = "create-one-time-link"
     CREATE_USER = "create-user"
+    UPDATE_USER = "update-user"
+    DEACTIVATE_USER = "deactivate-user"
+    ACTIVATE_USER = "activate-user"
     CREATE_TOKEN = "create-token"  # noqa: S105 - the name of an event
     REMOVE_TOKEN = "remove-token"  # noqa: S105 - the name of an event
     CREATE_PROJECT = "create-project"
@@ -40,6 +49,7 @@ class Event(StrEnum):
     WITHDRAW_REVEAL = "withdraw-reveal"
     ROTATE_ROOT_KEY = "rotate-root-key"
     READ_KEY = "read-key"
+    APPLY_POLICY = "apply-policy"
     START_JOB = "start-job"
     FINISH_JOB = "finish-job"
     ASK_CANCEL = "ask-cancel-scheduler-job"
