@@ -85,6 +85,10 @@ class CoordinatorClient(Shell):
     create_key = _blocking(Operations.create_key)
     keys = _blocking(Operations.keys)
     rotate_key = _blocking(Operations.rotate_key)
+    set_key_rotation = _blocking(Operations.set_key_rotation)
+    retire_key = _blocking(Operations.retire_key)
+    destroy_key = _blocking(Operations.destroy_key)
+    set_reveal = _blocking(Operations.set_reveal)
     key_material = _blocking(Operations.key_material)
 
     start_job = _blocking(Operations.start_job)

@@ -15,6 +15,7 @@ from cape_airflow.client.results import (
     Contributor,
     Item,
     Job,
+    KeyMaterial,
     NewToken,
     Page,
     Project,
@@ -31,7 +32,6 @@ from cape_airflow.client.trust import TrustedKeys, check, trusted_keys
 from cape_airflow.errors import CoordinatorProtocolError
 from cape_airflow.jobs import JobFinish, JobStart, Progress
 from cape_airflow.keys import Key
-from cape_airflow.keys.written import WrittenKey
 
 _PAGE = 200
 
@@ -188,9 +188,12 @@ class Operations:
 
     # Project keys
 
-    def create_key(self, project: str, name: str, size: int | None = None) -> Conversation[ProjectKey]:
+    def create_key(
+        self, project: str, name: str, size: int | None = None, rotate_after_days: int | None = None
+    ) -> Conversation[ProjectKey]:
         """Have the coordinator generate a key of 32 or 64 bytes; None leaves the size to it."""
-        return self._create(("projects", project, "keys"), ProjectKey, _given({"name": name, "bytes": size}))
+        body = {"name": name, "bytes": size, "rotate_after_days": rotate_after_days}
+        return self._create(("projects", project, "keys"), ProjectKey, _given(body))
 
     def keys(self, project: str) -> Conversation[tuple[ProjectKey, ...]]:
         """Return what is known of the project's keys; never their material."""
@@ -199,6 +202,26 @@ class Operations:
     def rotate_key(self, project: str, name: str) -> Conversation[ProjectKey]:
         """Add a version to a key and make it the primary one."""
         return self._create(("projects", project, "keys", name, "rotate"), ProjectKey, None)
+
+    def set_key_rotation(self, project: str, name: str, days: int | None) -> Conversation[ProjectKey]:
+        """Say after how many days a key is to be rotated; None where nobody is to be reminded."""
+        path = path_of("projects", project, "keys", name)
+        body = {"rotate_after_days": days}
+        return self.call(Request("PATCH", path, json_of(ProjectKey), body, repeatable=True))
+
+    def retire_key(self, project: str, name: str, version: int) -> Conversation[ProjectKey]:
+        """Let an older version of a key reveal what it has made, and make nothing new."""
+        return self._create(("projects", project, "keys", name, "versions", str(version), "retire"), ProjectKey, None)
+
+    def destroy_key(self, project: str, name: str, version: int, confirm: str) -> Conversation[ProjectKey]:
+        """Erase a retired version of a key for ever; `confirm` is the name of the key once more."""
+        path = ("projects", project, "keys", name, "versions", str(version), "destroy")
+        return self._create(path, ProjectKey, {"confirm": confirm})
+
+    def set_reveal(self, project: str, email: str, may_reveal: bool) -> Conversation[Contributor]:
+        """Let a worker turn tokens of the project back, or no longer."""
+        path = path_of("projects", project, "contributors", email, "reveal")
+        return self.call(Request("PUT", path, json_of(Contributor), {"may_reveal": may_reveal}))
 
     def key_material(self, project: str, name: str) -> Conversation[Key]:
         """Return a key with its material. For workers only; every such call is audited."""
@@ -292,4 +315,4 @@ def _job(job_id: str) -> Callable[[Answer], Job]:
 
 
 def _key(name: str) -> Callable[[Answer], Key]:
-    return lambda answer: json_of(WrittenKey)(answer).key(name)
+    return lambda answer: json_of(KeyMaterial)(answer).key(name)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, PlainValidator
 
 from cape_airflow.jobs import ColumnCounts, JobState, Progress
 from cape_airflow.keys import Secret
+from cape_airflow.keys.written import WrittenKey
 from cape_airflow.policy import Policy
 
 Item = TypeVar("Item")
@@ -64,11 +65,15 @@ class User(_Result):
 
 
 class Contributor(_Result):
-    """A member of a project: project-owner, project-contributor, project-reader or worker."""
+    """A member of a project: project-owner, project-contributor, project-reader or worker.
+
+    `may_reveal` says of a worker whether he may turn tokens back.
+    """
 
     email: str
     name: str
     role: str
+    may_reveal: bool = False
 
 
 class Project(_Result):
@@ -165,10 +170,17 @@ class NewToken(Token):
 
 
 class KeyVersion(_Result):
-    """One version of a project key."""
+    """One version of a project key: enabled, retired or destroyed.
+
+    `receipt` is what the audit log names a destroyed one by.
+    """
 
     version: int
     created_at: datetime
+    state: str = "enabled"
+    retired_at: datetime | None = None
+    destroyed_at: datetime | None = None
+    receipt: str | None = None
 
 
 class ProjectKey(_Result):
@@ -177,6 +189,15 @@ class ProjectKey(_Result):
     name: str
     primary: int
     versions: tuple[KeyVersion, ...]
+    rotate_after_days: int | None = None
+    rotation_due_at: datetime | None = None
+    near_rotation: bool = False
+
+
+class KeyMaterial(WrittenKey):
+    """A key in clear, as a worker gets it: he reveals only where the coordinator says that he may."""
+
+    may_reveal: bool = False
 
 
 class Job(_Result):

@@ -78,9 +78,7 @@ def _is_loopback(host: str) -> bool:
 
 def _may_reveal(call: Call) -> bool:
     worker = call.session.scalars(
-        select(Contributor).where(
-            Contributor.project_seq == call.project.seq, Contributor.user_seq == call.user.seq
-        )
+        select(Contributor).where(Contributor.project_seq == call.project.seq, Contributor.user_seq == call.user.seq)
     ).one()
     return worker.may_reveal  # the guard has looked at its seal
 

@@ -22,6 +22,7 @@ from cape_airflow.kernels.ff1 import SMALLEST_DOMAIN, shortest
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.script import Script
 from cape_airflow.kernels.text import checked_text, is_text, text_type
+from cape_airflow.keys import KeyRing
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference, Transformation
 from cape_airflow.transformations.keyed import subkey
 from cape_airflow.transformations.values import Elementwise
@@ -205,6 +206,15 @@ class FormatPreservingEncryption(Elementwise):
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the input type if it is an integer; large_string for itself and string for other text."""
         return self._format().output_type(self, input_type)
+
+    def check_keys(self, keys: KeyRing) -> None:
+        """Ask for the key, and whether its version may still make something new.
+
+        Raises:
+            KeyUnavailable: it cannot be had, or the version is retired or destroyed.
+        """
+        super().check_keys(keys)
+        keys.get(self.key.ref).require_enabled(self.version)
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key version that the policy names."""
