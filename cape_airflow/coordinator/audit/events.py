@@ -11,7 +11,6 @@ from enum import StrEnum
 class Event(StrEnum):
     """What is recorded."""
 
-    LOG_IN = "login"
     LOG_IN = "log-in"
     REFUSE_LOG_IN = "refuse-log-in"
     LOG_OUT = "log-out"
@@ -49,6 +48,11 @@ class Event(StrEnum):
     WITHDRAW_REVEAL = "withdraw-reveal"
     ROTATE_ROOT_KEY = "rotate-root-key"
     READ_KEY = "read-key"
+    READ_POLICY = "read-policy"
+    READ_SUGGESTION = "read-suggestion"
+    READ_SUGGESTIONS = "read-suggestions"
+    READ_AUDIT = "read-audit"
+    EXPORT_AUDIT = "export-audit"
     APPLY_POLICY = "apply-policy"
     START_JOB = "start-job"
     FINISH_JOB = "finish-job"
