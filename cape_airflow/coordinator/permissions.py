@@ -166,4 +166,22 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/static/{digest}/{name}"): _ANYONE,
     ("GET", "/projects"): _PERSON,  # those one is a member of; an admin or auditor all
     ("GET", _PROJECT_PAGE): _reads(_MEMBERS, admin=True),
+    ("GET", "/jobs"): _PERSON,  # those of the projects whose jobs one may read
+    ("GET", _PROJECT_PAGE + "/jobs/{job_id}"): _reads(_MEMBERS | _WORKER),
+    ("GET", _PROJECT_PAGE + "/keys"): _reads(_MEMBERS | _WORKER),
+    ("POST", _PROJECT_PAGE + "/keys"): _governs(_OWNER),
+    ("POST", _PROJECT_PAGE + "/keys/{name}/rotate"): _governs(_OWNER),
+    ("POST", _PROJECT_PAGE + "/keys/{name}/period"): _governs(_OWNER),
+    ("POST", _PROJECT_PAGE + "/keys/{name}/versions/{version}/retire"): _governs(_OWNER),
+    ("POST", _PROJECT_PAGE + "/keys/{name}/versions/{version}/destroy"): _governs(_OWNER),
+    ("GET", _PROJECT_PAGE + "/people"): _reads(_MEMBERS),
+    ("POST", _PROJECT_PAGE + "/people"): _governs(_OWNER),
+    ("POST", _PROJECT_PAGE + "/people/{email}/reveal"): _governs(_OWNER),
+    ("POST", _PROJECT_PAGE + "/people/{email}/remove"): _governs(_OWNER),
+    ("GET", "/schedulers"): _PERSON,  # as the API: of one's projects; an admin or auditor all
+    ("POST", "/schedulers/jobs/{scheduler_job}/cancel"): _ADMIN,
+    ("GET", "/tokens"): _USER,  # one's own; an admin or auditor anybody's
+    ("POST", "/tokens"): _PERSON,
+    ("POST", "/tokens/{id}/revoke"): _USER,
+    ("GET", "/settings"): _SUPERVISION,
 }

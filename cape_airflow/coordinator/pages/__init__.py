@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cape_airflow.coordinator.pages import assets, projects
+from cape_airflow.coordinator.pages import (
+    assets,
+    contributors,
+    jobs,
+    keys,
+    projects,
+    schedulers,
+    settings,
+    tokens,
+)
 
-ROUTERS: tuple[APIRouter, ...] = (assets.router, projects.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    assets.router,
+    projects.router,
+    contributors.router,
+    jobs.router,
+    keys.router,
+    schedulers.router,
+    settings.router,
+    tokens.router,
+)

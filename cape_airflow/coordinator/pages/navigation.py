@@ -11,7 +11,13 @@ HOME = "projects"
 """Where the mark of the product leads to."""
 
 # The name of the page's function, its title, and whether only those see it who see everything.
-_PAGES: tuple[tuple[str, str, bool], ...] = (("projects", "Projects", False),)
+_PAGES: tuple[tuple[str, str, bool], ...] = (
+    ("projects", "Projects", False),
+    ("jobs", "Jobs", False),
+    ("schedulers", "Running elsewhere", False),
+    ("tokens", "Tokens", False),
+    ("settings", "Settings", True),
+)
 
 
 @dataclass(frozen=True)
