@@ -92,6 +92,23 @@ def poll(home: Path | None) -> None:
     ask(_settings(home), stop)
 
 
+@coordinator.command("rotate-root-key")
+@_HOME
+@click.argument("new")
+def rotate_root_key(home: Path | None, new: str) -> None:
+    """Put a new root key in the place of the present one, and wrap and seal everything again.
+
+    NEW is a file, made where it is missing, or the URI of a key service: aws-kms://ARN. Stop all coordinators first.
+    """
+    from cape_airflow.coordinator.root_key_rotation import rotate_root_key as rotate
+    from cape_airflow.coordinator.root_keys import is_uri
+
+    count = rotate(_settings(home), new)
+    variable = "CAPE_ROOT_KEY_URI" if is_uri(new) else "CAPE_ROOT_KEY_FILE"
+    click.echo(f"{count} rows are under the new root key; now start with {variable}={new}, and no other root key")
+    click.echo("keep the old one as long as backups of the database that are older, and no longer", err=True)
+
+
 @coordinator.command("signing-keys")
 @json_option
 def signing_keys(as_json: bool) -> None:
