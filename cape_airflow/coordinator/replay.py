@@ -75,7 +75,7 @@ def earlier_answer(call: Call, key: IdempotencyKey) -> Response | None:
     earlier = _find(call, key)
     if earlier.fingerprint != key.fingerprint:
         raise Problem(409, "idempotency-mismatch", "this Idempotency-Key was used for another request; take a new one")
-    answer = call.coordinator.root_key.unwrap(earlier.wrapped, "answer", token.id, key.name)
+    answer = call.coordinator.root_key.unwrap(earlier.wrapped, *place(token, key.name))
     return Response(answer.reveal(), earlier.status, media_type="application/json")
 
 
@@ -83,7 +83,12 @@ def keep_answer(call: Call, key: IdempotencyKey, response: Response) -> None:
     """Write the answer beside its key, in the transaction of the effect."""
     taken = _find(call, key)
     taken.status = response.status_code
-    taken.wrapped = call.coordinator.root_key.wrap(Secret(bytes(response.body)), "answer", _token(call).id, key.name)
+    taken.wrapped = call.coordinator.root_key.wrap(Secret(bytes(response.body)), *place(_token(call), key.name))
+
+
+def place(token: Token, name: str) -> tuple[str, ...]:
+    """Return where the answer to a key is stored; it unwraps nowhere else."""
+    return "answer", token.id, name
 
 
 def _find(call: Call, key: IdempotencyKey) -> Replay:

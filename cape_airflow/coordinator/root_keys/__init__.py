@@ -78,9 +78,14 @@ def serve_new_root_key(uri: str, session: Session, now: datetime) -> RootKey:
     """
     material = Secret(secrets.token_bytes(KEY_BYTES))
     wrapped = _open(uri).wrap(material, CONTEXT)
-    session.execute(delete(ServedRootKey))
+    withdraw_root_key(session)
     session.add(ServedRootKey(wrapped=wrapped, created_at=now))
     return _root_key(material)
+
+
+def withdraw_root_key(session: Session) -> None:
+    """Forget the root key that a key service keeps, if any."""
+    session.execute(delete(ServedRootKey))
 
 
 def is_uri(text: str) -> bool:
