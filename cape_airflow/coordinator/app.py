@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -11,6 +12,7 @@ from cape_airflow import __version__
 from cape_airflow.coordinator import problems
 from cape_airflow.coordinator.api import ROUTERS
 from cape_airflow.coordinator.clock import Clock, system_clock
+from cape_airflow.coordinator.description import describe
 from cape_airflow.coordinator.edge import Edge
 from cape_airflow.coordinator.guard import Gate
 from cape_airflow.coordinator.pages import ROUTERS as PAGES
@@ -54,6 +56,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
         openapi_url=None,
         redirect_slashes=False,
     )
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's way to describe an app otherwise
     app.state.coordinator = coordinator
     writers = 1 if settings.database.get_backend_name() == "sqlite" else settings.concurrency
     app.state.gate = Gate(settings.concurrency, writers, settings.queue_seconds)

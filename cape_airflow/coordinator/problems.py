@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError, SQLAlchemyError, TimeoutError
 from starlette.exceptions import HTTPException
 
+from cape_airflow.coordinator.permissions import PERMISSIONS
+
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = "2"
@@ -51,7 +53,14 @@ def install(app: FastAPI) -> None:
 
 def _refused(request: Request, error: HTTPException) -> JSONResponse:
     code = error.code if isinstance(error, Problem) else _HTTP_CODES.get(error.status_code, "refused")
-    return _answer(request, error.status_code, code, str(error.detail), error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return _answer(request, error.status_code, code, str(error.detail), headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return all methods of the path (RFC 9110 section 10.2.1); Starlette knows those of its first route only."""
+    place = request.scope["route"].path
+    return ", ".join(sorted(method for method, path in PERMISSIONS if path == place))
 
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -113,3 +113,9 @@ def test_S1_the_log_never_shows_a_token_or_a_key(project: Any, examples: Any, ca
     assert caplog.text
     for secret in (material, project.worker.partition(",")[2], deployment.admin.partition(",")[2]):
         assert secret not in caplog.text
+
+
+def test_a_method_that_a_path_has_not_is_refused_with_all_that_it_has(shared_deployment: Any) -> None:
+    answer = shared_deployment.ask("DELETE", "/v1/projects/customers/keys", shared_deployment.admin)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
+    assert answer.headers["allow"] == "GET, POST"
