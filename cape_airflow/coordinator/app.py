@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from cape_airflow import __version__
 from cape_airflow.coordinator import problems
 from cape_airflow.coordinator.api import ROUTERS
+from cape_airflow.coordinator.audit.following import followers_of, following
 from cape_airflow.coordinator.clock import Clock, system_clock
 from cape_airflow.coordinator.description import describe
 from cape_airflow.coordinator.edge import Edge
@@ -25,8 +26,8 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     """Return a coordinator that is ready to serve.
 
     All start-up work is done here, because the lifespan of a mounted app is not always run. The API describes itself
-    at ``/v1/openapi.json``, to callers with a token. Only the lifespan asks other schedulers: a coordinator that is
-    mounted needs ``cape coordinator poll`` beside it.
+    at ``/v1/openapi.json``, to callers with a token. Only the lifespan asks other schedulers, and makes the checkpoints
+    of the audit log: a coordinator that is mounted needs ``cape coordinator poll`` and ``cape audit follow`` beside it.
 
     Args:
         settings: from the environment where it is None.
@@ -43,7 +44,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with polling(poller):
+        with polling(poller), following(coordinator, followers_of(coordinator)):
             yield
         coordinator.store.close()
 

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from cape_airflow.coordinator.audit.sinks import AnySink, Webhook
 from cape_airflow.coordinator.configuration import file_source
 from cape_airflow.errors import CoordinatorError
 
@@ -34,6 +35,11 @@ class Settings(BaseSettings):
         lock_seconds: how long it then waits for another transaction before the answer is 503.
         schedulers: TOML file that names other schedulers; None for none.
         poll_seconds: how often each of them is asked.
+        audit_checkpoints: the file of the checkpoints of the audit log; `home`/audit-checkpoints.jsonl by default.
+        checkpoint_seconds, checkpoint_rows: after how long, or how many rows, the next one is due.
+        checkpoint_webhook: a web service that gets each of them, too.
+        audit_sinks: where else the audit log goes: a name, and what is there.
+        metrics_bind: ``address:port`` that answers ``/metrics`` to everybody who reaches it; None for none.
         log_format: ``text`` for people, ``json`` for one object per line.
         log_level: what is written at least.
 
@@ -58,6 +64,12 @@ class Settings(BaseSettings):
     lock_seconds: Positive = 5
     schedulers: Path | None = None
     poll_seconds: Positive = 60
+    audit_checkpoints: Path | None = None
+    checkpoint_seconds: Positive = 60
+    checkpoint_rows: Positive = 1000
+    checkpoint_webhook: Webhook | None = None
+    audit_sinks: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")], AnySink] = Field(default_factory=dict)
+    metrics_bind: Annotated[str, Field(pattern=r"^[^:\s]+:[0-9]{1,5}$")] | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["info", "warning", "error"] = "info"
 
@@ -77,6 +89,11 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """`home` with ``~`` resolved."""
         return self.home.expanduser()
+
+    @property
+    def checkpoints(self) -> Path:
+        """The file of the checkpoints."""
+        return (self.audit_checkpoints or self.folder / "audit-checkpoints.jsonl").expanduser()
 
     @property
     def database(self) -> URL:
