@@ -11,6 +11,8 @@ from cape_airflow.coordinator.problems import Problem, missing
 from cape_airflow.coordinator.seals import tampered
 from cape_airflow.coordinator.store.models import Approval, Review, Revision, Suggestion
 
+_MOST = 200
+
 
 def suggestions(call: Call) -> Select[Suggestion]:
     """Return the query of the project's suggestions."""
@@ -96,11 +98,11 @@ def digest_in_force(call: Call) -> str | None:
     return approval.digest if approval else None
 
 
-def room(rows: Sequence[object], what: str, most: int = 200) -> None:
+def room(rows: Sequence[object], what: str) -> None:
     """Refuse one more where there are very many.
 
     Raises:
         Problem: 409 ``too-many-...``.
     """
-    if len(rows) >= most:
-        raise Problem(409, f"too-many-{what}", f"a suggestion has {most} {what} at most; make a new one")
+    if len(rows) >= _MOST:
+        raise Problem(409, f"too-many-{what}", f"a suggestion has {_MOST} {what} at most; make a new one")

@@ -179,7 +179,7 @@ def test_people_comment_on_a_suggestion_in_order(project: Any) -> None:
 
 
 def test_a_discussion_has_an_end(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cape_airflow.coordinator.review._MOST_COMMENTS", 2)
+    monkeypatch.setattr("cape_airflow.coordinator.review.history._MOST", 2)
     path = f"{project.path}/suggestions/{project.suggest()['id']}/comments"
     statuses = [project.deployment.ask("POST", path, project.owner, {"text": "x"}).status_code for _ in range(3)]
     assert statuses == [201, 201, 409]
