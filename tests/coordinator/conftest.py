@@ -401,13 +401,41 @@ Example = Callable[[Project], tuple[str, Any]]
 """Makes what a route needs, and returns the path and body of a request that then succeeds."""
 
 
+_VERDICTS = ("/approve", "/reject", "/request-changes", "/break-glass")
+
+
 def _suggestion(verb: str, **body: Any) -> Example:
     def example(project: Project) -> tuple[str, Any]:
         suggestion = project.suggest()
-        digest = {"digest": suggestion["digest"]} if verb in ("/approve", "/reject") else {}
+        digest = {"digest": suggestion["digest"]} if verb in _VERDICTS else {}
         return f"{project.path}/suggestions/{suggestion['id']}{verb}", (digest | body) or None
 
     return example
+
+
+def _own_suggestion(project: Project) -> tuple[str, Any]:
+    return f"{project.path}/suggestions/{project.suggest()['id']}/withdraw", None
+
+
+def _in_emergency(project: Project) -> tuple[str, Any]:
+    """What the admin, who owns the project, put in force without a review, for another owner to confirm."""
+    suggestion = project.suggest(_new_policy())
+    path, digest = f"{project.path}/suggestions/{suggestion['id']}", {"digest": suggestion["digest"]}
+    project.deployment.done("POST", f"{path}/break-glass", project.deployment.admin, digest | {"reason": "a fire"})
+    return f"{path}/after-review", digest | {"verdict": "confirm"}
+
+
+def _dry_run(project: Project) -> tuple[str, Any]:
+    suggestion = project.suggest()
+    column = {"name": "email", "input_type": "string", "decision": "dropped", "distinct_before": 90, "nulls_before": 3}
+    shapes = {"shapes_before": [{"shape": "xxx@xxxx.xx", "rows": 40}]}
+    body = {"rows_in": 100, "rows_out": 100, "columns": [column | shapes], "made_at": "2026-11-21T12:00:00Z"}
+    return f"{project.path}/suggestions/{suggestion['id']}/dry-runs", {"policy_digest": suggestion["digest"], **body}
+
+
+def _two_versions(project: Project) -> tuple[str, Any]:
+    before, after = project.approved(_new_policy()), project.suggest(_new_policy())
+    return f"{project.path}/diff?before={before['digest']}&after={after['id']}.1", None
 
 
 def _newcomer(project: Project) -> tuple[str, Any]:
@@ -548,7 +576,27 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", _PROJECT + "/suggestions/{id}"): _suggestion(""),
     ("POST", _PROJECT + "/suggestions/{id}/approve"): _suggestion("/approve"),
     ("POST", _PROJECT + "/suggestions/{id}/reject"): _suggestion("/reject", comment="no"),
-    ("POST", _PROJECT + "/suggestions/{id}/comments"): _suggestion("/comments", text="hm"),
+    ("PATCH", _PROJECT + "/suggestions/{id}"): _suggestion("", revision=1, title="better"),
+    ("GET", _PROJECT + "/suggestions/{id}/revisions"): _suggestion("/revisions"),
+    ("GET", _PROJECT + "/suggestions/{id}/review"): _suggestion("/review"),
+    ("POST", _PROJECT + "/suggestions/{id}/rebase"): _suggestion("/rebase", revision=1),
+    ("POST", _PROJECT + "/suggestions/{id}/withdraw"): _own_suggestion,
+    ("POST", _PROJECT + "/suggestions/{id}/request-changes"): _suggestion("/request-changes", comment="not yet"),
+    ("POST", _PROJECT + "/suggestions/{id}/break-glass"): _suggestion("/break-glass", reason="an emergency"),
+    ("POST", _PROJECT + "/suggestions/{id}/after-review"): _in_emergency,
+    ("POST", _PROJECT + "/suggestions/{id}/comments"): _suggestion("/comments", text="hm", line=1),
+    ("POST", _PROJECT + "/suggestions/{id}/dry-runs"): _dry_run,
+    ("GET", _PROJECT + "/review-rule"): _at(_PROJECT + "/review-rule"),
+    ("PUT", _PROJECT + "/review-rule"): lambda project: (
+        f"{project.path}/review-rule",
+        {"quorum": {"project-owner": 1}},
+    ),
+    ("GET", _PROJECT + "/diff"): _two_versions,
+    ("GET", _PROJECT + "/policies"): _at(_PROJECT + "/policies"),
+    ("POST", _PROJECT + "/policies/{digest}/suggest"): lambda project: (
+        f"{project.path}/policies/{project.approved(_new_policy())['digest']}/suggest",
+        {"title": "back to it"},
+    ),
     ("GET", _PROJECT + "/policy"): _approved("/policy"),
     ("GET", _PROJECT + "/policies/{digest}"): _approved("/policies/{digest}"),
     ("POST", _PROJECT + "/keys"): _new_key,
