@@ -55,6 +55,7 @@ class Call:
         caller: who asks; None while somebody logs in.
         about: the project in the route; None where there is none.
         now: the moment of the request; one for all that it writes.
+        request_id, client_address: None for what is done on the coordinator's own machine.
     """
 
     coordinator: Coordinator
@@ -62,8 +63,8 @@ class Call:
     caller: Caller | None
     about: Project | None
     now: datetime
-    request_id: str
-    client_address: str
+    request_id: str | None
+    client_address: str | None
 
     @property
     def user(self) -> User:

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Message
 
 from cape_airflow.coordinator.access import address_of, authorise
-from cape_airflow.coordinator.call import Call, Coordinator
+from cape_airflow.coordinator.call import Call, Caller, Coordinator
 from cape_airflow.coordinator.credentials import Credential, identify, presented_credential
 from cape_airflow.coordinator.csrf import check_csrf, check_origin
 from cape_airflow.coordinator.edge import media_type, read_body
@@ -27,6 +27,7 @@ from cape_airflow.coordinator.permissions import PERMISSIONS, Audience, Rule
 from cape_airflow.coordinator.problems import Problem, busy
 from cape_airflow.coordinator.replay import IdempotencyKey, earlier_answer, keep_answer
 from cape_airflow.coordinator.sessions import to_login
+from cape_airflow.coordinator.store.models import Project
 from cape_airflow.coordinator.strict_json import parse_json
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -130,6 +131,11 @@ async def transaction(request: Request, *, writes: bool) -> AsyncIterator[Sessio
             yield session
 
 
+def visitor(request: Request, session: Session, caller: Caller | None = None) -> Call:
+    """Return the call of a route for anyone: of nobody, or of whom the route itself has found out."""
+    return _call(request, session, caller, None)
+
+
 async def _answer_anyone(request: Request, handle: Handler, accepted: str) -> Response:
     if request.method == "GET":
         return await handle(request)
@@ -174,9 +180,13 @@ def _open(request: Request, rule: Rule, credential: Credential, form: Fields, se
     project = authorise(coordinator.seals, session, rule, caller.user, request.path_params.get("label"))
     if caller.csrf_token is not None:
         check_csrf(request, form, caller.csrf_token)
-    return Call(
-        coordinator, session, caller, project, coordinator.clock(), request.state.request_id, address_of(request)
-    )
+    return _call(request, session, caller, project)
+
+
+def _call(request: Request, session: Session, caller: Caller | None, project: Project | None) -> Call:
+    coordinator: Coordinator = request.app.state.coordinator
+    now = coordinator.clock()
+    return Call(coordinator, session, caller, project, now, request.state.request_id, address_of(request))
 
 
 def _settle(call: Call, key: IdempotencyKey | None, response: Response) -> None:

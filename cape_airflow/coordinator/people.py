@@ -114,6 +114,11 @@ def find_user(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == email))
 
 
+def may_log_in(user: User) -> bool:
+    """Return whether the user may have a session at all: an active person may."""
+    return user.kind is UserKind.PERSON and user.deactivated_at is None
+
+
 def _hold(call: Call, token: Token) -> None:
     """Have whoever revokes the token at this moment wait, so that he finds what is made with it; or he was first."""
     call.session.refresh(token, with_for_update={"of": Token})

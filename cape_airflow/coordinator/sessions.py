@@ -15,8 +15,10 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.identifiers import new_id
+from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.store.models import BrowserSession, User
 from cape_airflow.coordinator.tickets import Ticket
 
@@ -54,6 +56,14 @@ def open_session(call: Call, user: User) -> Ticket:
     call.seals.put(row)
     call.session.add(row)
     return ticket
+
+
+def end_session(call: Call) -> None:
+    """End the session that the caller came with; what he had in his cookie is worth nothing from now on."""
+    if call.caller is None or call.caller.browser is None:
+        raise Problem(409, "no-session", "you did not log in here; an API token is revoked, not logged out")
+    call.session.delete(call.caller.browser)
+    call.record(Event.LOG_OUT, "user", call.user.id, call.user.email)
 
 
 def end_sessions(session: Session, user: User) -> None:

@@ -9,6 +9,7 @@ from cape_airflow.coordinator.pages import (
     contributors,
     jobs,
     keys,
+    login,
     projects,
     schedulers,
     settings,
@@ -17,6 +18,7 @@ from cape_airflow.coordinator.pages import (
 
 ROUTERS: tuple[APIRouter, ...] = (
     assets.router,
+    login.router,
     projects.router,
     contributors.router,
     jobs.router,
