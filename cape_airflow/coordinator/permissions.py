@@ -89,6 +89,10 @@ def _reads(roles: frozenset[ProjectRole], *, admin: bool = False) -> Rule:
     return Rule(Audience.PROJECT, roles, admin=admin, auditor=True)
 
 
+def _writes(roles: frozenset[ProjectRole]) -> Rule:
+    return Rule(Audience.PROJECT, roles)
+
+
 def _governs(roles: frozenset[ProjectRole]) -> Rule:
     return Rule(Audience.PROJECT, roles, governs=True)
 
@@ -97,7 +101,7 @@ def _votes(roles: frozenset[ProjectRole]) -> Rule:
     return Rule(Audience.PROJECT, roles, voter=True, governs=True)
 
 
-_REPORTS = Rule(Audience.PROJECT, _WORKER)
+_REPORTS = _writes(_WORKER)
 _FETCHES_KEYS = Rule(Audience.PROJECT, _WORKER, audited=True)
 
 _PROJECT = "/v1/projects/{label}"
@@ -121,6 +125,11 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", "/v1/query"): _USER,  # GraphQL of old clients; what they ask for is looked up here, as if they used REST
     ("POST", "/v1/users"): _ADMIN,
     ("GET", "/v1/users"): _SUPERVISION,
+    ("GET", "/v1/users/{email}"): _SUPERVISION,
+    ("PUT", "/v1/users/{email}/role"): _ADMIN,
+    ("POST", "/v1/users/{email}/deactivate"): _ADMIN,
+    ("POST", "/v1/users/{email}/activate"): _ADMIN,
+    ("POST", "/v1/users/{email}/link"): _ADMIN,
     ("POST", "/v1/tokens"): _PERSON,  # for oneself; an admin for anybody
     ("GET", "/v1/tokens"): _USER,  # one's own; an admin or auditor anybody's
     ("DELETE", "/v1/tokens/{id}"): _USER,  # one's own; an admin anybody's
@@ -131,6 +140,8 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", _PROJECT + "/contributors"): _reads(_MEMBERS),
     ("PUT", _PROJECT + "/contributors/{email}"): _governs(_OWNER),
     ("DELETE", _PROJECT + "/contributors/{email}"): _governs(_OWNER),
+    ("POST", _PROJECT + "/workers"): _governs(_OWNER),
+    ("POST", _PROJECT + "/workers/{email}/tokens"): _governs(_OWNER),
     ("PUT", _PROJECT + "/contributors/{email}/reveal"): _governs(_OWNER),
     ("POST", _PROJECT + "/suggestions"): _governs(_AUTHORS),
     ("GET", _PROJECT + "/suggestions"): _reads(_MEMBERS | _WORKER),
@@ -193,4 +204,32 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", "/tokens"): _PERSON,
     ("POST", "/tokens/{id}/revoke"): _USER,
     ("GET", "/settings"): _SUPERVISION,
+    ("GET", _PROJECT_PAGE + "/policy"): _reads(_MEMBERS),
+    ("GET", _PROJECT_PAGE + "/policies"): _reads(_MEMBERS),
+    ("GET", _PROJECT_PAGE + "/policies/compare"): _reads(_MEMBERS),
+    ("GET", _PROJECT_PAGE + "/policies/{digest}"): _reads(_MEMBERS),
+    ("POST", _PROJECT_PAGE + "/policies/{digest}/suggest"): _governs(_AUTHORS),
+    ("GET", _PROJECT_PAGE + "/suggestions"): _reads(_MEMBERS),
+    ("POST", _PROJECT_PAGE + "/suggestions"): _governs(_AUTHORS),
+    ("GET", _PROJECT_PAGE + "/suggestions/new"): _writes(_AUTHORS),
+    ("GET", _PROJECT_PAGE + "/suggestions/{id}"): _reads(_MEMBERS),
+    ("GET", _PROJECT_PAGE + "/suggestions/{id}/edit"): _writes(_AUTHORS),
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/edit"): _governs(_AUTHORS),
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/rebase"): _governs(_AUTHORS),
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/withdraw"): _governs(_AUTHORS),  # only one's own
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/approve"): _votes(_OWNER),  # never one's own
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/request-changes"): _votes(_OWNER),  # never one's own
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/reject"): _votes(_OWNER),  # never one's own
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/break-glass"): _governs(_OWNER),
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/after-review"): _votes(_OWNER),  # never one's own
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/comments"): _votes(_AUTHORS),
+    ("GET", _PROJECT_PAGE + "/editor"): _writes(_AUTHORS),
+    ("POST", _PROJECT_PAGE + "/editor"): _writes(_AUTHORS),  # shows what the form makes, and keeps nothing
+    ("POST", _PROJECT_PAGE + "/editor/suggest"): _governs(_AUTHORS),
+    ("GET", "/first-steps"): _ADMIN,
+    ("POST", "/first-steps"): _ADMIN,
+    ("GET", _PROJECT_PAGE + "/first-steps"): _reads(_MEMBERS),
+    ("POST", _PROJECT_PAGE + "/first-steps/key"): _governs(_OWNER),
+    ("POST", _PROJECT_PAGE + "/first-steps/person"): _governs(_OWNER),
+    ("GET", _PROJECT_PAGE + "/first-steps/customers.csv"): _reads(_MEMBERS),
 }

@@ -7,7 +7,7 @@ policy may say is written as text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,7 +64,7 @@ class Draft:
         """The columns that nothing is said about yet."""
         return [column.name for column in self.columns if not column.treatment]
 
-    def with_columns(self, names: Iterator[str] | list[str]) -> Draft:
+    def with_columns(self, names: Iterable[str]) -> Draft:
         """Return the draft with columns added that it does not have yet."""
         known = {column.name for column in self.columns}
         new = (ColumnDraft(name) for name in dict.fromkeys(names) if name not in known)
@@ -82,7 +82,7 @@ class Draft:
 
     def text(self) -> str:
         """Return the policy text."""
-        written: str = yaml.dump(self.document(), Dumper=_Written, sort_keys=False, allow_unicode=True, width=100)
+        written: str = yaml.dump(self.document(), Dumper=_Writer, sort_keys=False, allow_unicode=True, width=100)
         return written
 
     def _promise(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def draft_from_form(form: Fields) -> Draft:
         label=_first(form, "label"),
         domain=_first(form, "domain"),
         default=_first(form, "default") or "fail",
-        columns=tuple(column for column in columns if column.name and not _first(form, "without") == column.name),
+        columns=tuple(column for column in columns if column.name not in {"", _first(form, "without")}),
         rows=tuple(row.strip() for row in _first(form, "rows").splitlines() if row.strip()),
         k=_first(form, "k"),
     )
@@ -114,7 +114,7 @@ def draft_from_policy(policy: Policy) -> Draft | None:
     """Return a policy as a draft; None where it says what the form cannot show."""
     columns = [rule for rule in policy.rules if rule.match]
     rows = [rule.where_text for rule in policy.rules if rule.where]
-    if policy.version != 2 or len(policy.guarantees) > 1 or not all(map(_shown, columns)):  # noqa: PLR2004 - of the language
+    if policy.version != 2 or len(policy.guarantees) > 1 or not all(map(_shown, columns)):
         return None
     promise = policy.guarantees[0] if policy.guarantees else None
     quasi = promise.quasi_identifiers if promise else ()
@@ -188,7 +188,7 @@ def _as_text(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-class _Written(yaml.SafeDumper):
+class _Writer(yaml.SafeDumper):
     """Writes small things in one line, as people write policies."""
 
 
@@ -203,5 +203,5 @@ def _sequence(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
     )
 
 
-_Written.add_representer(dict, _mapping)
-_Written.add_representer(list, _sequence)
+_Writer.add_representer(dict, _mapping)
+_Writer.add_representer(list, _sequence)

@@ -12,7 +12,8 @@ from cape_airflow.coordinator.api.shapes import Answer
 from cape_airflow.coordinator.guard import CallDep
 from cape_airflow.coordinator.pages.rendering import page
 from cape_airflow.coordinator.pages.route import pages_router
-from cape_airflow.coordinator.store.models import Project
+from cape_airflow.coordinator.reach import may
+from cape_airflow.coordinator.store.models import Project, Suggestion, SuggestionState
 
 router = pages_router("/projects")
 
@@ -38,5 +39,19 @@ def projects(request: Request, call: CallDep, paging: Paging) -> Response:
 
 @router.get("/{label}")
 def project(request: Request, label: str, call: CallDep) -> Response:
-    """Show a project: its policy, and what is suggested."""
-    return page(request, call, "project.html", project=call.project, approval=review.approval_of(call))
+    """Show a project: its policy, and what waits for a decision; to an admin without a role in it only its name."""
+    reads = may(call, "GET", "/projects/{label}/policy")
+    approval = review.approval_of(call) if reads else None
+    waiting = review.suggestions(call).where(Suggestion.state.in_(_WAITING)).order_by(Suggestion.seq.desc()).limit(5)
+    return page(
+        request,
+        call,
+        "project.html",
+        project=call.project,
+        approval=approval,
+        expires_at=review.expires_at(approval) if approval else None,
+        waiting=call.session.scalars(waiting).all() if reads else [],
+    )
+
+
+_WAITING = (SuggestionState.OPEN, SuggestionState.CHANGES_REQUESTED)

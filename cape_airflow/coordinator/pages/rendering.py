@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fastapi import Request
@@ -15,6 +16,7 @@ from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.clock import rfc3339
 from cape_airflow.coordinator.pages.assets import ASSETS
 from cape_airflow.coordinator.pages.navigation import HOME, entries
+from cape_airflow.coordinator.reach import may
 
 
 def page(request: Request, call: Call | None, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
@@ -46,6 +48,7 @@ def _frame(request: Request, call: Call | None) -> dict[str, Any]:
         "asset": lambda file: to("asset", digest=ASSETS[file].digest, name=file),
         "home": to(HOME),
         "navigation": entries(call, to, request.scope.get("root_path", "") + request.scope["path"]),
+        **({"may": partial(may, call)} if call else {}),
         "version": __version__,
     }
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cape_airflow.policy.model import Guarantee, Match, Policy, technique_document
-from cape_airflow.transformations import Technique
+from cape_airflow.transformations import Technique, techniques
 from cape_airflow.transformations.base import Family
 from cape_airflow.transformations.reference import documentation
 
@@ -80,6 +80,11 @@ def words(kind: type[Technique]) -> Words:
     """Return a technique in plain words; one that a user's package adds speaks by the first line of its docstring."""
     text, _ = documentation(kind)
     return _TECHNIQUES.get(kind.type) or Words(kind.type, f"changed: {text.splitlines()[0].rstrip('.')}")
+
+
+def titles(types: Iterable[str]) -> str:
+    """Return what people call techniques that are applied one after the other."""
+    return ", then ".join(words(techniques()[name]).title for name in types)
 
 
 def about(match: Match) -> str:
