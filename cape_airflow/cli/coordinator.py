@@ -57,6 +57,16 @@ def recover(home: Path | None, email: str) -> None:
 
 @coordinator.command()
 @_HOME
+@click.option("--email", required=True, prompt=True)
+def link(home: Path | None, email: str) -> None:
+    """Print a one-time link with which an admin sets his password; on this machine, and audited."""
+    from cape_airflow.coordinator.bootstrap import link as make_link
+
+    click.echo(make_link(_settings(home), email))
+
+
+@coordinator.command()
+@_HOME
 def migrate(home: Path | None) -> None:
     """Bring the database to this version's schema."""
     from cape_airflow.coordinator.bootstrap import migrate as upgrade

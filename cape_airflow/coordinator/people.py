@@ -43,15 +43,17 @@ def new_token(
     return row, token
 
 
-def create_user(call: Call, email: str, name: str, role: Role) -> User:
-    """Make a user, who can do nothing before he has a token and a project.
+def create_user(call: Call, email: str, name: str, role: Role, kind: UserKind = UserKind.PERSON) -> User:
+    """Make a user, who can do nothing before he has a token or a password, and a project.
 
     Raises:
-        Problem: 409 where the email is taken.
+        Problem: 409 where the email is taken; 422 for a service account that is more than a user.
     """
+    if kind is UserKind.SERVICE and role is not Role.USER:
+        raise Problem(422, "invalid", "body.role: a service account is a user, and what a project makes of it")
     if find_user(call.session, email):
         raise Problem(409, "already-exists", "there is a user with this email already")
-    user = new_user(email, name, role, call.now)
+    user = new_user(email, name, role, call.now, kind)
     call.seals.put(user)
     call.session.add(user)
     call.record(Event.CREATE_USER, "user", user.id, email)
@@ -71,6 +73,17 @@ def create_token(call: Call, description: str, days: int, email: str | None) -> 
         _hold(call, call.token)
         expires_at = expires_at if call.by_admin else min(expires_at, call.token.expires_at)
     owner = _owner(call, email, any=call.by_admin) or call.user
+    return store_token(call, owner, description, expires_at)
+
+
+def store_token(call: Call, owner: User, description: str, expires_at: datetime) -> tuple[Token, ApiToken]:
+    """Make an API token for a user whom the caller may make one for.
+
+    Raises:
+        Problem: 409 ``deactivated``.
+    """
+    if owner.deactivated_at is not None:
+        raise Problem(409, "deactivated", "this account is deactivated; activate it first")
     row, token = new_token(owner, description, expires_at, call.now, call.token)
     call.seals.put(row)
     call.session.add(row)
@@ -107,6 +120,13 @@ def revoke_token(call: Call, token_id: str) -> Token:
                 select(Token).where(Token.parent_id == descendant.id).with_for_update(of=Token)
             )
     return token
+
+
+def revoke_all_tokens(call: Call, user: User) -> None:
+    """Revoke every token of a user that is not revoked yet."""
+    active = select(Token).where(Token.user_seq == user.seq, Token.revoked_at.is_(None))
+    for token in call.session.scalars(active.with_for_update(of=Token)):
+        _revoke(call, token)
 
 
 def find_user(session: Session, email: str) -> User | None:

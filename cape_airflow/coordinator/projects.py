@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call
@@ -128,10 +128,9 @@ def _find(call: Call, email: str) -> Contributor | None:
 
 
 def _keep_an_owner(call: Call, contributor: Contributor) -> None:
-    owners = call.session.scalar(
-        select(func.count()).where(Contributor.project_seq == call.project.seq, Contributor.role == ProjectRole.OWNER)
-    )
-    if contributor.role is ProjectRole.OWNER and owners == 1:
+    owns = Contributor.project_seq == call.project.seq, Contributor.role == ProjectRole.OWNER
+    active = select(Contributor.seq).where(*owns, Contributor.user.has(User.deactivated_at.is_(None)))
+    if contributor.role is ProjectRole.OWNER and not set(call.session.scalars(active)) - {contributor.seq}:
         raise Problem(409, "last-owner", "this is the last owner; make somebody else an owner first")
 
 

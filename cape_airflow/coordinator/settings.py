@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -40,6 +40,10 @@ class Settings(BaseSettings):
         checkpoint_webhook: a web service that gets each of them, too.
         audit_sinks: where else the audit log goes: a name, and what is there.
         metrics_bind: ``address:port`` that answers ``/metrics`` to everybody who reaches it; None for none.
+        public_url: where people find the coordinator; links in mails begin with it.
+        smtp_host, smtp_port, smtp_security: the server for mails; none goes out without one. `smtp_security` is
+            ``starttls``, ``tls`` from the first byte, or ``none`` for a server on this machine.
+        smtp_user, smtp_password, smtp_from, smtp_ca: who sends, and PEM file of who vouches for the server.
         log_format: ``text`` for people, ``json`` for one object per line.
         log_level: what is written at least.
 
@@ -70,6 +74,14 @@ class Settings(BaseSettings):
     checkpoint_webhook: Webhook | None = None
     audit_sinks: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")], AnySink] = Field(default_factory=dict)
     metrics_bind: Annotated[str, Field(pattern=r"^[^:\s]+:[0-9]{1,5}$")] | None = None
+    public_url: str | None = None
+    smtp_host: str | None = None
+    smtp_port: Positive = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_from: str | None = None
+    smtp_ca: Path | None = None
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["info", "warning", "error"] = "info"
 
@@ -84,6 +96,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Return where settings come from: the caller, the environment, and last the file."""
         return init_settings, env_settings, file_source(settings_cls)
+
+    @model_validator(mode="after")
+    def _mails_say_where(self) -> Settings:
+        if self.smtp_host is not None and (self.public_url is None or self.smtp_from is None):
+            raise ValueError("smtp_host needs public_url, which links in mails begin with, and smtp_from")
+        return self
 
     @property
     def folder(self) -> Path:
