@@ -73,7 +73,7 @@ class ReviewOperations(Asking):
         return self._to(project, suggestion_id, "rebase", {"revision": revision} | given({"policy": policy}))
 
     def withdraw(self, project: str, suggestion_id: str) -> Conversation[Suggestion]:
-        """Take one's own suggestion back."""
+        """Take a suggestion back: one's own, or as an owner."""
         return self._to(project, suggestion_id, "withdraw", None)
 
     def comment(self, project: str, suggestion_id: str, text: str, line: int | None = None) -> Conversation[Suggestion]:

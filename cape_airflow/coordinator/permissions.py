@@ -60,7 +60,6 @@ class Rule:
         admin: admins may too, without a role in the project.
         auditor: auditors may too, without a role in the project.
         voter: auditors may too, where the project's review rule asks for their approval.
-        audited: reading is written to the audit log, so that a GET needs a transaction that writes.
         governs: it changes who decides or what is decided, and waits its turn at the project's row.
     """
 
@@ -69,7 +68,6 @@ class Rule:
     admin: bool = False
     auditor: bool = False
     voter: bool = False
-    audited: bool = False
     governs: bool = False
 
 
@@ -102,7 +100,7 @@ def _votes(roles: frozenset[ProjectRole]) -> Rule:
 
 
 _REPORTS = _writes(_WORKER)
-_FETCHES_KEYS = Rule(Audience.PROJECT, _WORKER, audited=True)
+_FETCHES_KEYS = Rule(Audience.PROJECT, _WORKER)
 
 _PROJECT = "/v1/projects/{label}"
 _PROJECT_PAGE = "/projects/{label}"
@@ -150,7 +148,7 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", _PROJECT + "/suggestions/{id}/revisions"): _reads(_MEMBERS | _WORKER),
     ("GET", _PROJECT + "/suggestions/{id}/review"): _reads(_MEMBERS),
     ("POST", _PROJECT + "/suggestions/{id}/rebase"): _governs(_AUTHORS),
-    ("POST", _PROJECT + "/suggestions/{id}/withdraw"): _governs(_AUTHORS),  # only one's own
+    ("POST", _PROJECT + "/suggestions/{id}/withdraw"): _governs(_AUTHORS),  # a contributor his own
     ("POST", _PROJECT + "/suggestions/{id}/approve"): _votes(_OWNER),  # never one's own
     ("POST", _PROJECT + "/suggestions/{id}/request-changes"): _votes(_OWNER),  # never one's own
     ("POST", _PROJECT + "/suggestions/{id}/reject"): _votes(_OWNER),  # never one's own
@@ -216,7 +214,7 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", _PROJECT_PAGE + "/suggestions/{id}/edit"): _writes(_AUTHORS),
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/edit"): _governs(_AUTHORS),
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/rebase"): _governs(_AUTHORS),
-    ("POST", _PROJECT_PAGE + "/suggestions/{id}/withdraw"): _governs(_AUTHORS),  # only one's own
+    ("POST", _PROJECT_PAGE + "/suggestions/{id}/withdraw"): _governs(_AUTHORS),  # a contributor his own
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/approve"): _votes(_OWNER),  # never one's own
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/request-changes"): _votes(_OWNER),  # never one's own
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/reject"): _votes(_OWNER),  # never one's own

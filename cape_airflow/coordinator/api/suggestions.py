@@ -161,7 +161,7 @@ def rebase(label: str, id: str, body: Rebase, call: CallDep) -> SuggestionAnswer
 
 @router.post("/{id}/withdraw")
 def withdraw(label: str, id: str, call: CallDep) -> SuggestionAnswer:
-    """Take one's own suggestion back."""
+    """Take a suggestion back: one's own, or as an owner."""
     return show_suggestion(call, review.withdraw(call, id))
 
 

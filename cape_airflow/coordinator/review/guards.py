@@ -72,10 +72,10 @@ def not_by_author(facts: Facts) -> None:
         raise Problem(403, "own-suggestion", "nobody reviews a suggestion of his own; ask another owner")
 
 
-def by_author(facts: Facts) -> None:
-    """Only the author takes it back."""
-    if facts.actor != facts.author:
-        raise Problem(403, "not-the-author", "only its author withdraws a suggestion; reviewers reject it")
+def by_author_or_owner(facts: Facts) -> None:
+    """A contributor takes back his own; an owner also what an author left behind."""
+    if facts.actor != facts.author and facts.role != "project-owner":
+        raise Problem(403, "not-the-author", "its author or an owner withdraws a suggestion")
 
 
 def digest_was_seen(facts: Facts) -> None:

@@ -71,7 +71,7 @@ TRANSITIONS: Mapping[Act, Transition] = {
     Act.COMMENT: Transition(frozenset(SuggestionState)),
     Act.EDIT: Transition(_UNDECIDED, (guards.revision_was_seen,), _OPEN),
     Act.REBASE: Transition(_UNDECIDED, (guards.revision_was_seen,)),
-    Act.WITHDRAW: Transition(_UNDECIDED, (guards.by_author,), SuggestionState.WITHDRAWN),
+    Act.WITHDRAW: Transition(_UNDECIDED, (guards.by_author_or_owner,), SuggestionState.WITHDRAWN),
     Act.REQUEST_CHANGES: Transition(
         frozenset({_OPEN}), (guards.not_by_author, *_SEEN), SuggestionState.CHANGES_REQUESTED
     ),

@@ -101,7 +101,7 @@ def rebase(call: Call, suggestion_id: str, revision: int, policy: str | None = N
 
 
 def withdraw(call: Call, suggestion_id: str) -> Suggestion:
-    """Take a suggestion back.
+    """Take a suggestion back: its author, or an owner.
 
     Raises:
         Problem: 404; 403 ``not-the-author``; 409 ``not-open``.
