@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Message
 
 from cape_airflow.coordinator.access import address_of, authorise
+from cape_airflow.coordinator.audit.reads import record_read
 from cape_airflow.coordinator.call import Call, Caller, Coordinator
 from cape_airflow.coordinator.credentials import Credential, identify, presented_credential
 from cape_airflow.coordinator.csrf import check_csrf, check_origin
@@ -149,18 +150,18 @@ async def _answer(request: Request, rule: Rule, handle: Handler, accepted: str) 
     # Read before the transaction begins: a slow client must not hold it open.
     body, form = await _body(request, accepted)
     key = IdempotencyKey.of(request, body)
-    async with transaction(request, writes=_writes(request, rule)) as session:
+    async with transaction(request, writes=_writes(request)) as session:
         call = await run_in_threadpool(_open, request, rule, credential, form, session)
         if key and (earlier := await run_in_threadpool(earlier_answer, call, key)):
             return earlier
         request.state.call = call
         response = await handle(_StrictRequest(request.scope, _again(body)))
-        await run_in_threadpool(_settle, call, key, response)
+        await run_in_threadpool(_settle, call, key, request, response)
         return response
 
 
-def _writes(request: Request, rule: Rule) -> bool:
-    return rule.audited or request.method != "GET"
+def _writes(request: Request) -> bool:
+    return request.method != "GET"
 
 
 async def _body(request: Request, accepted: str) -> tuple[bytes, Fields]:
@@ -175,7 +176,7 @@ async def _body(request: Request, accepted: str) -> tuple[bytes, Fields]:
 
 def _open(request: Request, rule: Rule, credential: Credential, form: Fields, session: Session) -> Call:
     coordinator: Coordinator = request.app.state.coordinator
-    caller = identify(request, coordinator, session, credential, writes=_writes(request, rule))
+    caller = identify(request, coordinator, session, credential, writes=_writes(request))
     request.state.user_id = caller.user.id  # for the log
     project = authorise(coordinator.seals, session, rule, caller.user, request.path_params.get("label"))
     if caller.csrf_token is not None:
@@ -189,9 +190,10 @@ def _call(request: Request, session: Session, caller: Caller | None, project: Pr
     return Call(coordinator, session, caller, project, now, request.state.request_id, address_of(request))
 
 
-def _settle(call: Call, key: IdempotencyKey | None, response: Response) -> None:
+def _settle(call: Call, key: IdempotencyKey | None, request: Request, response: Response) -> None:
     if key:
         keep_answer(call, key, response)
+    record_read(call, request, response)
     call.session.commit()
 
 

@@ -13,7 +13,9 @@ from cape_airflow.coordinator.audit.checkpoints import Checkpoint
 from cape_airflow.coordinator.audit.log import entries
 from cape_airflow.coordinator.audit.verification import verify
 
-COPY = "seq, time, event, user_id, user_email, project, target_type, target_id, target_label, request_id, client_address"
+COPY = (
+    "seq, time, event, user_id, user_email, project, target_type, target_id, target_label, request_id, client_address"
+)
 
 
 def found(report: Any) -> list[tuple[int, int | None]]:
