@@ -1,10 +1,12 @@
-"""How Cape said no: ``{"cause": {"Name", "Category"}, "messages"}``, and in GraphQL the same among the `errors`."""
+"""How Cape said no: ``{"cause": {"Name", "Category"}, "messages"}``, and in GraphQL the same among the `errors`.
+
+What our own clients read (`coordinator.problems`) stands beside it.
+"""
 
 from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
@@ -44,25 +46,21 @@ async def plain_refusal(request: Request, error: Exception) -> Response:
 
 
 def as_cape_error(plain: Response) -> JSONResponse:
-    """Return a refusal as Cape's log in gave it."""
+    """Return a refusal as Cape's log in gave it, beside our own words."""
     body = json.loads(bytes(plain.body))
-    return _answer(plain, {"cause": _cause(plain), "messages": [body["message"]], **_ours(body)})
+    return _answer(plain, {"cause": _cause(plain), "messages": [body["message"]], **body})
 
 
 def as_graphql_error(plain: Response) -> JSONResponse:
-    """Return a refusal as Cape's GraphQL gave it."""
+    """Return a refusal as Cape's GraphQL gave it, beside our own words."""
     body = json.loads(bytes(plain.body))
-    extensions = {"cause": _cause(plain), **_ours(body)}
-    return _answer(plain, {"data": None, "errors": [{"message": body["message"], "extensions": extensions}]})
+    extensions = {"cause": _cause(plain), "code": body["code"], "request_id": body["request_id"]}
+    return _answer(plain, {"data": None, "errors": [{"message": body["message"], "extensions": extensions}], **body})
 
 
 def _cause(plain: Response) -> dict[str, str]:
     status = plain.status_code
     return {"Name": _NAMES.get(status, "unknown_cause"), "Category": _CATEGORIES.get(status, "internal_error")}
-
-
-def _ours(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"code": body["code"], "request_id": body["request_id"]}
 
 
 def _answer(plain: Response, body: dict[str, Any]) -> JSONResponse:

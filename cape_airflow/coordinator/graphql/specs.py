@@ -73,8 +73,8 @@ def _checked(call: Call, approval: Approval) -> Policy:
 
 def _material(request: Request, call: Call, name: str, *, reveals: bool) -> Secret:
     """Return the primary version of a key, for a worker."""
-    refuse_insecure_transport(request)
     authorise(call.seals, call.session, _KEY, call.user, call.project.label)
+    refuse_insecure_transport(request)
     key = hand_over(call, name)
     if reveals and not key.may_reveal:
         raise Problem(403, "forbidden", "this policy turns tokens back, which an owner of the project must let you do")
