@@ -184,6 +184,7 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/static/{digest}/{name}"): _ANYONE,
     ("GET", "/projects"): _PERSON,  # those one is a member of; an admin or auditor all
     ("GET", _PROJECT_PAGE): _reads(_MEMBERS, admin=True),
+    ("GET", "/"): _PERSON,  # of one's projects; what is for admins and auditors only they see
     ("GET", "/jobs"): _PERSON,  # those of the projects whose jobs one may read
     ("GET", _PROJECT_PAGE + "/jobs/{job_id}"): _reads(_MEMBERS | _WORKER),
     ("GET", _PROJECT_PAGE + "/keys"): _reads(_MEMBERS | _WORKER),

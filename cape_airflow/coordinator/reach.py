@@ -6,10 +6,11 @@ route that it stands for lets the caller see. A page offers a form only to those
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.permissions import PERMISSIONS, Audience, Role, Rule
+from cape_airflow.coordinator.review import names_auditors
 from cape_airflow.coordinator.store.models import Contributor, Project
 
 
@@ -22,17 +23,7 @@ def projects_open_to(call: Call, method: str, path: str) -> list[Project]:
     Raises:
         Problem: 403 ``tampered`` where a project or a role in it was edited in the database.
     """
-    rule = PERMISSIONS[method, path]
-    if call.user.role is not Role.USER and _everywhere(rule, call.user.role):
-        projects = list(call.session.scalars(select(Project).order_by(Project.label)))
-        call.seals.check(*projects)
-        return projects
-    if call.user.role is Role.AUDITOR:
-        return []  # whatever a project calls him
-    memberships = call.session.scalars(select(Contributor).where(Contributor.user_seq == call.user.seq)).all()
-    call.seals.check(*memberships, *(membership.project for membership in memberships))
-    mine = (membership.project for membership in memberships if membership.role in rule.roles)
-    return sorted(mine, key=lambda project: project.label)
+    return _open(call, PERMISSIONS[method, path], select(Project).order_by(Project.label))
 
 
 def may(call: Call, method: str, path: str) -> bool:
@@ -40,13 +31,31 @@ def may(call: Call, method: str, path: str) -> bool:
 
     Args:
         method, path: of a route for admins or about a project, as the permission table names it.
+
+    Raises:
+        Problem: 403 ``tampered``.
     """
     rule = PERMISSIONS[method, path]
     if rule.audience is Audience.ADMIN:
         return call.by_admin or (rule.auditor and call.sees_all)
-    return any(project.seq == call.project.seq for project in projects_open_to(call, method, path))
+    return bool(_open(call, rule, select(Project).where(Project.seq == call.project.seq)))
 
 
-def _everywhere(rule: Rule, role: Role) -> bool:
-    """Whether what one is to the whole deployment is enough."""
-    return rule.admin if role is Role.ADMIN else rule.auditor
+def _open(call: Call, rule: Rule, asked: Select[Project]) -> list[Project]:
+    projects = list(call.session.scalars(asked if call.sees_all else asked.where(Project.seq.in_(_own(call)))))
+    memberships = call.session.scalars(select(Contributor).where(Contributor.user_seq == call.user.seq)).all()
+    call.seals.check(*projects, *memberships)
+    if call.user.role is Role.AUDITOR:  # whatever a project calls him
+        return [each for each in projects if rule.auditor or (rule.voter and _votes_in(call, each))]
+    if call.by_admin and rule.admin:
+        return projects
+    mine = {membership.project_seq for membership in memberships if membership.role in rule.roles}
+    return [project for project in projects if project.seq in mine]
+
+
+def _own(call: Call) -> Select[int]:
+    return select(Contributor.project_seq).where(Contributor.user_seq == call.user.seq)
+
+
+def _votes_in(call: Call, project: Project) -> bool:
+    return names_auditors(call.seals, call.session, project)

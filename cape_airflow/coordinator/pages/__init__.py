@@ -12,6 +12,7 @@ from cape_airflow.coordinator.pages import (
     jobs,
     keys,
     login,
+    overview,
     policies,
     projects,
     reviewing,
@@ -36,4 +37,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     schedulers.router,
     settings.router,
     tokens.router,
+    overview.router,
 )

@@ -32,13 +32,13 @@ class Chart:
         name: for the style sheet, which gives each series its colour.
         title: for people.
         svg: the picture; hidden from screen readers, which read the table.
-        head, rows: the same as a table.
+        columns, rows: the same as a table; columns as the macro `table` takes them.
     """
 
     name: str
     title: str
     svg: Markup
-    head: tuple[str, ...]
+    columns: tuple[str | tuple[str, str], ...]
     rows: tuple[tuple[str | int, ...], ...]
 
 
@@ -50,7 +50,7 @@ def per_day(name: str, title: str, period: Period, counts: PerDay) -> Chart:
     for kind, numbers in counts.items():
         drawn.add(kind, list(numbers))
     rows = tuple(zip((day.isoformat() for day in period.days), *counts.values(), strict=True))
-    return Chart(name, title, _svg(drawn), ("day", *counts), rows)
+    return Chart(name, title, _svg(drawn), ("Day", *((kind, "number") for kind in counts)), rows)
 
 
 def bars(name: str, title: str, counts: Sequence[tuple[str, int]], unit: str) -> Chart:
@@ -59,7 +59,7 @@ def bars(name: str, title: str, counts: Sequence[tuple[str, int]], unit: str) ->
     drawn = HorizontalBar(_config(show_legend=False, minor_labels=True))
     drawn.x_labels = [label for label, _ in reversed(shown)]
     drawn.add(unit, [count for _, count in reversed(shown)])
-    return Chart(name, title, _svg(drawn), ("technique", unit), tuple(counts))
+    return Chart(name, title, _svg(drawn), ("Technique", (unit, "number")), tuple(counts))
 
 
 def _config(*, show_legend: bool, minor_labels: bool) -> Config:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from cape_airflow.coordinator.call import Call
 
-HOME = "projects"
+HOME = "overview"
 """Where the mark of the product leads to."""
 
 # The name of the page's function, its title, and whether only those see it who see everything.
 _PAGES: tuple[tuple[str, str, bool], ...] = (
+    ("overview", "Overview", False),
     ("projects", "Projects", False),
     ("jobs", "Jobs", False),
     ("schedulers", "Running elsewhere", False),
