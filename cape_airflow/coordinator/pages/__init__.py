@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from cape_airflow.coordinator.pages import (
     assets,
+    audit,
     contributors,
     editor,
     first_steps,
@@ -13,6 +14,7 @@ from cape_airflow.coordinator.pages import (
     keys,
     login,
     overview,
+    people,
     policies,
     projects,
     reviewing,
@@ -38,4 +40,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     settings.router,
     tokens.router,
     overview.router,
+    people.router,
+    audit.router,
 )

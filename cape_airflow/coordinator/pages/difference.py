@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
 
 from cape_airflow.coordinator.review.report import DiffLine
 
@@ -25,15 +26,10 @@ def folded(lines: Sequence[DiffLine], shown: Collection[int | None] = ()) -> lis
     return list(_with_gaps(lines, {index + step for index in near for step in range(-_CONTEXT, _CONTEXT + 1)}))
 
 
-def _with_gaps(lines: Sequence[DiffLine], kept: set[int]) -> Iterator[DiffLine | int]:
-    hidden = 0
-    for index, line in enumerate(lines):
-        if index not in kept:
-            hidden += 1
-            continue
-        if hidden:
-            yield hidden
-        hidden = 0
-        yield line
-    if hidden:
-        yield hidden
+def _with_gaps(lines: Sequence[DiffLine], kept: Collection[int]) -> Iterator[DiffLine | int]:
+    for shown, run in groupby(enumerate(lines), lambda entry: entry[0] in kept):
+        found = [line for _, line in run]
+        if shown or len(found) == 1:  # to say that one line is hidden takes a line, too
+            yield from found
+        else:
+            yield len(found)

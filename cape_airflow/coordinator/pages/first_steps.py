@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from fastapi import BackgroundTasks, Request, Response
 from fastapi import Form as FromForm
-from fastapi import Request, Response
 from sqlalchemy import select
 
 from cape_airflow.coordinator import people, project_keys, projects, review
@@ -14,8 +14,9 @@ from cape_airflow.coordinator.access import forbidden
 from cape_airflow.coordinator.api.shapes import Email, Label, Line
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.guard import CallDep
-from cape_airflow.coordinator.one_time_links import address_of_link, create_link
+from cape_airflow.coordinator.invitations import base_of, invite
 from cape_airflow.coordinator.pages import sample
+from cape_airflow.coordinator.pages.blank import Blank
 from cape_airflow.coordinator.pages.form_fields import Form
 from cape_airflow.coordinator.pages.rendering import page
 from cape_airflow.coordinator.pages.route import go_to, pages_router
@@ -29,7 +30,7 @@ class NewProject(Form):
     """The project that is wanted; its label is made from the name where it is not given."""
 
     name: Line
-    label: Label | None = None
+    label: Annotated[Label | None, Blank] = None
 
 
 class NewPerson(Form):
@@ -89,19 +90,20 @@ def first_key(request: Request, label: str, call: CallDep) -> Response:
 
 
 @router.post("/projects/{label}/first-steps/person")
-def second_person(request: Request, label: str, call: CallDep, form: Annotated[NewPerson, FromForm()]) -> Response:
+def second_person(
+    request: Request, label: str, call: CallDep, form: Annotated[NewPerson, FromForm()], later: BackgroundTasks
+) -> Response:
     """Make somebody else an owner, and show the invitation this once where he has no account yet."""
-    user = people.find_user(call.session, form.email)
-    invited = user is None
-    if user is None:
+    invited = people.find_user(call.session, form.email) is None
+    if invited:
         if not call.by_admin:
             raise forbidden("an admin, who makes accounts; somebody who has one can be added by every owner")
-        user = people.create_user(call, form.email, form.name, Role.USER)
+        people.create_user(call, form.email, form.name, Role.USER)
         call.session.flush()
     projects.set_contributor(call, form.email, ProjectRole.OWNER)
     call.session.flush()
-    link = address_of_link(str(request.base_url).rstrip("/"), create_link(call, user)) if invited else ""
-    return _steps(request, call, link)
+    base = base_of(request, call.coordinator.settings)
+    return _steps(request, call, invite(call, form.email, base, later).url if invited else "")
 
 
 @router.get("/projects/{label}/first-steps/customers.csv")

@@ -17,6 +17,8 @@ _PAGES: tuple[tuple[str, str, bool], ...] = (
     ("jobs", "Jobs", False),
     ("schedulers", "Running elsewhere", False),
     ("tokens", "Tokens", False),
+    ("people", "People", True),
+    ("audit", "Audit log", True),
     ("settings", "Settings", True),
 )
 
