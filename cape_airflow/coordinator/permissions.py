@@ -87,10 +87,6 @@ def _reads(roles: frozenset[ProjectRole], *, admin: bool = False) -> Rule:
     return Rule(Audience.PROJECT, roles, admin=admin, auditor=True)
 
 
-def _writes(roles: frozenset[ProjectRole]) -> Rule:
-    return Rule(Audience.PROJECT, roles)
-
-
 def _governs(roles: frozenset[ProjectRole]) -> Rule:
     return Rule(Audience.PROJECT, roles, governs=True)
 
@@ -99,7 +95,7 @@ def _votes(roles: frozenset[ProjectRole]) -> Rule:
     return Rule(Audience.PROJECT, roles, voter=True, governs=True)
 
 
-_REPORTS = _writes(_WORKER)
+_REPORTS = Rule(Audience.PROJECT, _WORKER)
 _FETCHES_KEYS = Rule(Audience.PROJECT, _WORKER)
 
 _PROJECT = "/v1/projects/{label}"
@@ -180,6 +176,8 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/v1/schedulers/summary"): _PERSON,  # likewise
     ("POST", "/v1/schedulers/jobs/{scheduler_job}/cancel"): _ADMIN,
     ("GET", "/v1/audit"): _SUPERVISION,
+    ("GET", "/v1/audit/export"): _SUPERVISION,
+    ("GET", "/metrics"): _SUPERVISION,
     # Pages
     ("GET", "/static/{digest}/{name}"): _ANYONE,
     ("GET", "/projects"): _PERSON,  # those one is a member of; an admin or auditor all
@@ -203,6 +201,13 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", "/tokens"): _PERSON,
     ("POST", "/tokens/{id}/revoke"): _USER,
     ("GET", "/settings"): _SUPERVISION,
+    ("GET", "/people"): _SUPERVISION,
+    ("POST", "/people"): _ADMIN,
+    ("POST", "/people/{email}/role"): _ADMIN,
+    ("POST", "/people/{email}/deactivate"): _ADMIN,
+    ("POST", "/people/{email}/activate"): _ADMIN,
+    ("POST", "/people/{email}/link"): _ADMIN,
+    ("GET", "/audit"): _SUPERVISION,
     ("GET", _PROJECT_PAGE + "/policy"): _reads(_MEMBERS),
     ("GET", _PROJECT_PAGE + "/policies"): _reads(_MEMBERS),
     ("GET", _PROJECT_PAGE + "/policies/compare"): _reads(_MEMBERS),
@@ -210,9 +215,9 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", _PROJECT_PAGE + "/policies/{digest}/suggest"): _governs(_AUTHORS),
     ("GET", _PROJECT_PAGE + "/suggestions"): _reads(_MEMBERS),
     ("POST", _PROJECT_PAGE + "/suggestions"): _governs(_AUTHORS),
-    ("GET", _PROJECT_PAGE + "/suggestions/new"): _writes(_AUTHORS),
+    ("GET", _PROJECT_PAGE + "/suggestions/new"): _reads(_AUTHORS),
     ("GET", _PROJECT_PAGE + "/suggestions/{id}"): _reads(_MEMBERS),
-    ("GET", _PROJECT_PAGE + "/suggestions/{id}/edit"): _writes(_AUTHORS),
+    ("GET", _PROJECT_PAGE + "/suggestions/{id}/edit"): _reads(_AUTHORS),
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/edit"): _governs(_AUTHORS),
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/rebase"): _governs(_AUTHORS),
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/withdraw"): _governs(_AUTHORS),  # a contributor his own
@@ -222,10 +227,10 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/break-glass"): _governs(_OWNER),
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/after-review"): _votes(_OWNER),  # never one's own
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/comments"): _votes(_AUTHORS),
-    ("GET", _PROJECT_PAGE + "/editor"): _writes(_AUTHORS),
-    ("POST", _PROJECT_PAGE + "/editor"): _writes(_AUTHORS),  # shows what the form makes, and keeps nothing
+    ("GET", _PROJECT_PAGE + "/editor"): _reads(_AUTHORS),
+    ("POST", _PROJECT_PAGE + "/editor"): Rule(Audience.PROJECT, _AUTHORS),  # shows what the form makes, and keeps nothing
     ("POST", _PROJECT_PAGE + "/editor/suggest"): _governs(_AUTHORS),
-    ("GET", "/first-steps"): _ADMIN,
+    ("GET", "/first-steps"): _SUPERVISION,
     ("POST", "/first-steps"): _ADMIN,
     ("GET", _PROJECT_PAGE + "/first-steps"): _reads(_MEMBERS),
     ("POST", _PROJECT_PAGE + "/first-steps/key"): _governs(_OWNER),

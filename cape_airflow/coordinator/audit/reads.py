@@ -18,6 +18,7 @@ _POLICIES = (
     "/policies/compare",
     "/diff",
     "/editor",
+    "/suggestions/new",
 )
 _SUGGESTIONS = (
     "/suggestions",
