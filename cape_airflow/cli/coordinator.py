@@ -89,6 +89,21 @@ def start(home: Path | None, host: str, port: int, workers: int) -> None:
 
 @coordinator.command()
 @_HOME
+@click.option("--port", default=8080, type=click.IntRange(1, 65535))
+def check(home: Path | None, port: int) -> None:
+    """Ask the coordinator of this machine whether it lives; for the health check of a container."""
+    import httpx
+
+    scheme = "http" if _settings(home).tls_cert is None else "https"
+    url = f"{scheme}://127.0.0.1:{port}/v1/health"
+    try:
+        httpx.get(url, timeout=5, verify=False, trust_env=False).raise_for_status()  # noqa: S501 - its name is another one here
+    except httpx.HTTPError as error:
+        raise CoordinatorError(f"{url} does not answer ({type(error).__name__})") from None
+
+
+@coordinator.command()
+@_HOME
 def poll(home: Path | None) -> None:
     """Ask the schedulers of CAPE_SCHEDULERS what they run, until stopped; `start` does so by itself."""
     import signal

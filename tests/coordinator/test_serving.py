@@ -96,6 +96,16 @@ def test_a_request_that_runs_when_the_coordinator_is_told_to_stop_is_finished_an
         assert not answers(service.url)
 
 
+def test_the_health_check_of_a_container_tells_a_coordinator_that_lives_from_none(maker: Any, tmp_path: Path) -> None:
+    with started(maker.settings(), tmp_path) as service:
+        command = [sys.executable, "-m", "cape_airflow.cli", "coordinator", "check", "--port", str(service.port)]
+        assert subprocess.run(command, timeout=60, check=False).returncode == 0
+        service.stop()
+        gone = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert gone.returncode == 1
+    assert "does not answer (ConnectError)" in gone.stderr
+
+
 def test_several_workers_are_one_service(maker: Any, prepared: Any, tmp_path: Path) -> None:
     admin = {"Authorization": f"Bearer {prepared.admin}"}
     with started(maker.settings(), tmp_path, "--workers", "2") as service:
