@@ -16,6 +16,8 @@ from cape_airflow.coordinator.clock import Clock, system_clock
 from cape_airflow.coordinator.description import describe
 from cape_airflow.coordinator.edge import Edge
 from cape_airflow.coordinator.guard import Gate
+from cape_airflow.coordinator.metrics import Metrics, exposed
+from cape_airflow.coordinator.observation import Observation
 from cape_airflow.coordinator.pages import ROUTERS as PAGES
 from cape_airflow.coordinator.polling import Poller, polling
 from cape_airflow.coordinator.settings import Settings
@@ -41,10 +43,15 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     settings = settings or Settings()
     coordinator = start(settings, clock)
     poller = Poller.configured(coordinator)
+    metrics = Metrics(coordinator)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with polling(poller), following(coordinator, followers_of(coordinator)):
+        with (
+            polling(poller),
+            following(coordinator, followers_of(coordinator)),
+            exposed(metrics, settings.metrics_bind),
+        ):
             yield
         coordinator.store.close()
 
@@ -59,9 +66,11 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's way to describe an app otherwise
     app.state.coordinator = coordinator
+    app.state.metrics = metrics
     writers = 1 if settings.database.get_backend_name() == "sqlite" else settings.concurrency
     app.state.gate = Gate(settings.concurrency, writers, settings.queue_seconds)
     app.add_middleware(Edge)
+    app.add_middleware(Observation, metrics=metrics)
     problems.install(app)
     for router in (*ROUTERS, *PAGES):
         app.include_router(router)

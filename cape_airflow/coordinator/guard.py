@@ -34,6 +34,7 @@ from cape_airflow.coordinator.strict_json import parse_json
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _JSON = "application/json"
+_PROGRAMS = ("/v1/", "/metrics")
 
 
 class Gate:
@@ -72,14 +73,15 @@ class Gate:
 class GuardedRoute(APIRoute):
     """A route that asks the permission table. Without a row there it cannot be made.
 
-    Outside of ``/v1`` it is a page: it takes forms in place of JSON, and sends whoever is not logged in to do so.
+    Outside of ``/v1`` and ``/metrics`` it is a page: it takes forms in place of JSON, and sends whoever is not logged
+    in to do so.
     """
 
     def get_route_handler(self) -> Handler:
         """Return the handler, behind its guard."""
         handle = super().get_route_handler()
         rules = {method: PERMISSIONS[method, self.path] for method in self.methods}
-        page = not self.path.startswith("/v1/")
+        page = not self.path.startswith(_PROGRAMS)
         accepted = FORM if page else _JSON
 
         async def guarded(request: Request) -> Response:

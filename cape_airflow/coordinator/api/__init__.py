@@ -8,6 +8,7 @@ from cape_airflow.coordinator.api import (
     audit,
     jobs,
     keys,
+    metrics,
     old_client,
     people,
     policies,
@@ -29,6 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     jobs.router,
     schedulers.router,
     audit.router,
+    metrics.router,
     old_client.login_router,
     old_client.query_router,
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.audit.chain import Entry, entry_of
+from cape_airflow.coordinator.audit.events import Event
+from cape_airflow.coordinator.call import Call
+from cape_airflow.coordinator.clock import rfc3339
 from cape_airflow.coordinator.store.models import AuditRow
 
 _AT_ONCE = 500
@@ -45,6 +48,18 @@ class Wanted:
         if self.until is not None:
             conditions.append(AuditRow.time < self.until)
         return select(AuditRow).where(*conditions)
+
+    def in_words(self) -> str:
+        """Return what is asked for, as the log remembers it."""
+        asked = {each.name: getattr(self, each.name) for each in fields(self)}
+        words = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in asked.items()}
+        return ", ".join(f"{name} {value}" for name, value in words.items() if value is not None) or "everything"
+
+
+def read_log(call: Call, wanted: Wanted) -> Select[AuditRow]:
+    """Return the query of the rows that somebody wants to see; that he looks is recorded."""
+    call.record(Event.READ_AUDIT, "audit", "log", wanted.in_words())
+    return wanted.query()
 
 
 def last_seq(session: Session) -> int:
