@@ -6,6 +6,7 @@ pages' style sheet, so that they fit a light and a dark page, and the content se
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,9 @@ from cape_airflow.coordinator.statistics import PerDay, Period
 _WIDTH, _HEIGHT = 640, 260
 _MOST_BARS = 10
 _FOR_SCRIPTS = {"script", "style", "desc"}
+
+# pygal leaves an import hook of Python 2's kind behind, of which Python complains whenever a module is not found.
+sys.meta_path[:] = [hook for hook in sys.meta_path if hasattr(hook, "find_spec")]
 
 etree.to_etree()  # the standard library's, whether lxml is installed or not: `_without_inline` is written for it
 
