@@ -13,6 +13,7 @@ from cape_airflow.coordinator.app import create_app
 from cape_airflow.coordinator.clock import system_clock
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.startup import start
+from cape_airflow.errors import CoordinatorError
 
 _CONNECTIONS = 512  # of one process: so many bodies may wait in memory for their turn
 _GRACE_SECONDS = 20
@@ -47,6 +48,8 @@ def serve(settings: Settings, host: str, port: int, workers: int = 1) -> None:
     if workers == 1:
         uvicorn.run(create_app(settings), **listen)
         return
+    if settings.metrics_bind is not None:
+        raise CoordinatorError("CAPE_METRICS_BIND is an address for one process; with several workers, ask /metrics")
     start(settings, system_clock)  # what is wrong is said once, and not by every worker again and again
     os.environ["CAPE_HOME"] = str(settings.folder)
     uvicorn.run(f"{__name__}:worker", factory=True, workers=workers, **listen)
