@@ -65,7 +65,6 @@ class Transition:
 
 
 _SEEN = (guards.digest_was_seen, guards.revision_was_seen)
-_VOTES = (guards.for_this_revision, guards.still_entitled)
 
 TRANSITIONS: Mapping[Act, Transition] = {
     Act.COMMENT: Transition(frozenset(SuggestionState)),
@@ -80,13 +79,13 @@ TRANSITIONS: Mapping[Act, Transition] = {
         frozenset({_OPEN}),
         (guards.not_by_author, *_SEEN, guards.may_vote, guards.base_is_current),
         _APPROVED,
-        counts=_VOTES,
+        counts=(guards.for_this_revision, guards.still_entitled),
     ),
     Act.BREAK_GLASS: Transition(_UNDECIDED, (*_SEEN, guards.base_is_current), _APPROVED),
     Act.CONFIRM: Transition(
         _WAS_APPROVED,
         (guards.is_unreviewed, guards.not_by_author, guards.not_by_breaker, *_SEEN, guards.may_vote),
-        counts=_VOTES,
+        counts=(guards.still_entitled,),  # nothing that is in force is edited
     ),
     Act.OBJECT: Transition(
         _WAS_APPROVED,
