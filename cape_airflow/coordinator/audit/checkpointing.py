@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
+from cape_airflow.client.trust import trusted_keys
 from cape_airflow.coordinator.audit.checkpoints import Checkpoint, CheckpointFile, sign_checkpoint
 from cape_airflow.coordinator.audit.log import entries
 from cape_airflow.coordinator.audit.verification import Report, verify
@@ -73,7 +74,7 @@ class Checkpoints:
         signed = self._file().last()
         if signed is None:
             return None
-        if not signed.genuine(self.coordinator.signer.public_keys):
+        if not signed.genuine(trusted_keys(self.coordinator.signer.public_keys.values())):
             raise CoordinatorError("the last checkpoint in the file is not of this coordinator; nothing is signed")
         return signed.checkpoint
 

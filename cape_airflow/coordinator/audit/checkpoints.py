@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Literal
 
 import rfc8785
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from cape_airflow.client.trust import TrustedKeys
 from cape_airflow.coordinator.clock import rfc3339
 from cape_airflow.coordinator.signing import Signer
 from cape_airflow.errors import CoordinatorError
@@ -58,13 +58,12 @@ class SignedCheckpoint(BaseModel):
     checkpoint: Checkpoint
     signature: str
 
-    def genuine(self, public_keys: Mapping[str, str]) -> bool:
-        """Return whether one of these keys made it: key id to base64url of the raw public key."""
-        public = public_keys.get(self.checkpoint.key_id)
-        if public is None:
+    def genuine(self, keys: TrustedKeys) -> bool:
+        """Return whether one of these keys made it."""
+        key = keys.get(self.checkpoint.key_id)
+        if key is None:
             return False
         try:
-            key = Ed25519PublicKey.from_public_bytes(from_base64url(public))
             key.verify(from_base64url(self.signature), rfc8785.dumps(self.checkpoint.model_dump()))
         except (InvalidSignature, ValueError):
             return False

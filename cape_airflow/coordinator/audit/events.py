@@ -17,6 +17,7 @@ class Event(StrEnum):
     SET_PASSWORD = "set-password"  # noqa: S105 - the name of an event
     CREATE_LINK = "create-one-time-link"
     CREATE_USER = "create-user"
+    BIND_IDENTITY = "bind-identity"
     UPDATE_USER = "update-user"
     DEACTIVATE_USER = "deactivate-user"
     ACTIVATE_USER = "activate-user"

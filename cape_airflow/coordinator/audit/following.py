@@ -85,10 +85,7 @@ class Watch:
         Args:
             last: do it though it is not due, where there are new rows.
         """
-        found = self._look()
-        if found is None:
-            return
-        row, end = found
+        row, end = self._look()
         now = self.coordinator.clock()
         idle = now - row.done_at if row.done_at else None
         held_off = row.lease_until is not None and row.lease_until > now
@@ -103,7 +100,7 @@ class Watch:
         except Exception:  # a thread that ended would look like a log at rest
             log.exception("%s could not follow the audit log; trying again", self.follower.name)
 
-    def _look(self) -> tuple[AuditFollower, int] | None:
+    def _look(self) -> tuple[AuditFollower, int]:
         query = select(AuditFollower).where(AuditFollower.name == self.follower.name)
         with self.coordinator.store.read() as session:
             row = session.scalar(query)
@@ -112,7 +109,7 @@ class Watch:
         with self.coordinator.store.write() as session:
             insert_if_absent(session, AuditFollower, name=self.follower.name, done_seq=0)
             session.commit()
-        return None
+        return self._look()
 
     def _take(self, now: datetime) -> bool:
         free = or_(AuditFollower.lease_until.is_(None), AuditFollower.lease_until <= now)

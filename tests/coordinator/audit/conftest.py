@@ -42,9 +42,7 @@ class Log:
     def follow(self, name: str = "checkpoints") -> None:
         """Have one follower do what is due."""
         follower = next(each for each in followers_of(self.coordinator) if each.name == name)
-        watch = Watch(self.coordinator, follower, owner="test")
-        watch.round()  # the first time only makes its row
-        watch.round()
+        Watch(self.coordinator, follower, owner="test").round()
 
     def checkpoints(self) -> list[Checkpoint]:
         return [signed.checkpoint for signed in CheckpointFile(self.coordinator.settings.checkpoints).read()]
