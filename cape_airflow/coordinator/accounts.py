@@ -38,12 +38,11 @@ def set_role(call: Call, email: str, role: Role) -> User:
     Raises:
         Problem: 404 where there is no such user; 409 ``last-admin``, or ``service-account`` for anything but `user`.
     """
-    admins = _hold_admins(call)
     user = get_user(call, email)
     if user.kind is UserKind.SERVICE and role is not Role.USER:
         raise Problem(409, "service-account", "a service account is a user, and what a project makes of it")
     if role is not Role.ADMIN:
-        _keep_an_admin(admins, user)
+        _keep_an_admin(call, user)
     user.role = role
     call.seals.put(user)
     call.record(Event.UPDATE_USER, "user", user.id, f"{email} {role}")
@@ -56,9 +55,8 @@ def deactivate(call: Call, email: str) -> User:
     Raises:
         Problem: 404 where there is no such user; 409 ``last-admin``.
     """
-    admins = _hold_admins(call)
     user = get_user(call, email)
-    _keep_an_admin(admins, user)
+    _keep_an_admin(call, user)
     if user.deactivated_at is None:
         user.deactivated_at = call.now
         call.seals.put(user)
@@ -120,13 +118,16 @@ def _memberships(session: Session, user: User) -> Sequence[Contributor]:
     return session.scalars(select(Contributor).where(Contributor.user_seq == user.seq)).all()
 
 
-def _hold_admins(call: Call) -> list[User]:
-    """Return the active admins; whoever else changes one of them at this moment waits, and then finds one less."""
+def is_last_admin(call: Call, user: User) -> bool:
+    """Return whether no other active admin is left.
+
+    Whoever else changes an admin at this moment waits, and then finds one less.
+    """
     query = select(User).where(User.role == Role.ADMIN, User.deactivated_at.is_(None)).order_by(User.seq)
     admins = call.session.scalars(query.with_for_update().execution_options(populate_existing=True))
-    return [admin for admin in admins if call.seals.intact(admin)]
+    return [admin.seq for admin in admins if call.seals.intact(admin)] == [user.seq]
 
 
-def _keep_an_admin(admins: Sequence[User], user: User) -> None:
-    if [admin.seq for admin in admins] == [user.seq]:
+def _keep_an_admin(call: Call, user: User) -> None:
+    if is_last_admin(call, user):
         raise Problem(409, "last-admin", "this is the last admin; make somebody else an admin first")

@@ -16,15 +16,19 @@ from cape_airflow.coordinator.clock import Clock, system_clock
 from cape_airflow.coordinator.description import describe
 from cape_airflow.coordinator.edge import Edge
 from cape_airflow.coordinator.guard import Gate
+from cape_airflow.coordinator.identities import IdentityProvider
 from cape_airflow.coordinator.metrics import Metrics, exposed
 from cape_airflow.coordinator.observation import Observation
 from cape_airflow.coordinator.pages import ROUTERS as PAGES
+from cape_airflow.coordinator.pages import login
 from cape_airflow.coordinator.polling import Poller, polling
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.startup import start
 
 
-def create_app(settings: Settings | None = None, *, clock: Clock = system_clock) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, *, clock: Clock = system_clock, identity: IdentityProvider | None = None
+) -> FastAPI:
     """Return a coordinator that is ready to serve.
 
     All start-up work is done here, because the lifespan of a mounted app is not always run. The API describes itself
@@ -34,6 +38,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     Args:
         settings: from the environment where it is None.
         clock: where the time comes from.
+        identity: the system around the coordinator, where people log in there and not here.
 
     Raises:
         KeyUnavailable: there is no root key, or it is not the one that the database was made with.
@@ -66,6 +71,7 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's way to describe an app otherwise
     app.state.coordinator = coordinator
+    app.state.identity = identity
     app.state.metrics = metrics
     writers = 1 if settings.database.get_backend_name() == "sqlite" else settings.concurrency
     app.state.gate = Gate(settings.concurrency, writers, settings.queue_seconds)
@@ -73,5 +79,6 @@ def create_app(settings: Settings | None = None, *, clock: Clock = system_clock)
     app.add_middleware(Observation, metrics=metrics)
     problems.install(app)
     for router in (*ROUTERS, *PAGES):
-        app.include_router(router)
+        if identity is None or router is not login.router:
+            app.include_router(router)
     return app

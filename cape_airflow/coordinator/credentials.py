@@ -1,4 +1,4 @@
-"""Who is it: an API token in the header, or the cookie of a browser's session."""
+"""Who is it: an API token in the header, the cookie of a browser's session, or whom the system around us names."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from cape_airflow.coordinator.access import address_of, authenticate, note_use, 
 from cape_airflow.coordinator.api_tokens import ApiToken
 from cape_airflow.coordinator.call import Caller, Coordinator
 from cape_airflow.coordinator.csrf import csrf_token
+from cape_airflow.coordinator.identities import Identity, IdentityProvider, known
 from cape_airflow.coordinator.sessions import find_session, presented_session
 from cape_airflow.coordinator.tickets import Ticket
 
-Credential = ApiToken | Ticket
+Credential = ApiToken | Ticket | Identity
 
 
-def presented_credential(request: Request, coordinator: Coordinator) -> Credential:
+async def presented_credential(request: Request, coordinator: Coordinator) -> Credential:
     """Return what the caller shows, not yet checked. A header comes before a cookie: it was sent on purpose.
 
     Raises:
         Problem: 401; or 429 after too many failures from one address.
     """
-    ticket = None if "authorization" in request.headers else presented_session(request)
-    return ticket or presented_token(request, coordinator)
+    if "authorization" in request.headers:
+        return presented_token(request, coordinator)
+    provider: IdentityProvider | None = request.app.state.identity
+    found = await provider.identify(request) if provider else presented_session(request)
+    return found or presented_token(request, coordinator)
 
 
 def identify(
@@ -33,6 +37,8 @@ def identify(
     Raises:
         Problem: 401; 429 after too many failures from one address; 403 ``tampered``.
     """
+    if isinstance(credential, Identity):
+        return _by_identity(coordinator, session, credential)
     if isinstance(credential, Ticket):
         return _by_session(coordinator, session, credential, writes=writes)
     token = authenticate(coordinator, session, credential, address_of(request))
@@ -50,3 +56,10 @@ def _by_session(coordinator: Coordinator, session: Session, ticket: Ticket, *, w
         raise unauthenticated("this account is deactivated; ask an admin")
     note_use(coordinator, session, browser, writes=writes, now=now)
     return Caller(browser.user, browser=browser, csrf_token=csrf_token(coordinator.root_key, browser.id))
+
+
+def _by_identity(coordinator: Coordinator, session: Session, identity: Identity) -> Caller:
+    user = known(coordinator, session, identity)
+    if user is None:
+        raise unauthenticated("somebody changes your account at this moment; try again")
+    return Caller(user, csrf_token=csrf_token(coordinator.root_key, f"{identity.issuer} {identity.subject}"))

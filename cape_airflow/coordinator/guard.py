@@ -24,6 +24,7 @@ from cape_airflow.coordinator.credentials import Credential, identify, presented
 from cape_airflow.coordinator.csrf import check_csrf, check_origin
 from cape_airflow.coordinator.edge import media_type, read_body
 from cape_airflow.coordinator.forms import FORM, Fields, parse_form
+from cape_airflow.coordinator.identities import Identity, admit, known
 from cape_airflow.coordinator.permissions import PERMISSIONS, Audience, Rule
 from cape_airflow.coordinator.problems import Problem, busy
 from cape_airflow.coordinator.replay import IdempotencyKey, earlier_answer, keep_answer
@@ -91,7 +92,7 @@ class GuardedRoute(APIRoute):
             try:
                 return await _answer(request, rule, handle, accepted)
             except Problem as problem:
-                if page and problem.status_code == 401:
+                if page and problem.status_code == 401 and "authorization" not in request.headers:
                     return to_login(request)
                 raise
 
@@ -148,7 +149,9 @@ async def _answer_anyone(request: Request, handle: Handler, accepted: str) -> Re
 
 
 async def _answer(request: Request, rule: Rule, handle: Handler, accepted: str) -> Response:
-    credential = presented_credential(request, await _coordinator_of(request))
+    credential = await presented_credential(request, await _coordinator_of(request))
+    if isinstance(credential, Identity):
+        await _settle_in(request, credential)
     # Read before the transaction begins: a slow client must not hold it open.
     body, form = await _body(request, accepted)
     key = IdempotencyKey.of(request, body)
@@ -160,6 +163,16 @@ async def _answer(request: Request, rule: Rule, handle: Handler, accepted: str) 
         response = await handle(_StrictRequest(request.scope, _again(body)))
         await run_in_threadpool(_settle, call, key, request, response)
         return response
+
+
+async def _settle_in(request: Request, identity: Identity) -> None:
+    """Make whom the system around us names a user here before his request is looked at, where he is none yet."""
+    async with transaction(request, writes=False) as session:
+        if await run_in_threadpool(known, await _coordinator_of(request), session, identity):
+            return
+    async with transaction(request, writes=True) as session:
+        await run_in_threadpool(admit, visitor(request, session), identity)
+        await run_in_threadpool(session.commit)
 
 
 def _writes(request: Request) -> bool:

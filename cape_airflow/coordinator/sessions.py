@@ -86,8 +86,10 @@ def clear_cookie(request: Request, response: Response) -> None:
 def to_login(request: Request) -> Response:
     """Send whoever has no session to the page where he gets one, and from there back to what he asked for."""
     asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    back = f"?next={quote(asked)}" if request.method == "GET" else ""
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/login{back}", 303)
+    back = asked if request.method == "GET" else local_path(request, "")
+    if (provider := request.app.state.identity) is not None:
+        return RedirectResponse(provider.log_in_url(back), 303)
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/login?next={quote(back)}", 303)
 
 
 def local_path(request: Request, asked: str) -> str:

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
         smtp_host, smtp_port, smtp_security: the server for mails; none goes out without one. `smtp_security` is
             ``starttls``, ``tls`` from the first byte, or ``none`` for a server on this machine.
         smtp_user, smtp_password, smtp_from, smtp_ca: who sends, and PEM file of who vouches for the server.
+        airflow_admins, airflow_auditors: roles of Airflow whose people are admins and auditors here, where the
+            coordinator is embedded; with both empty, an admin here says who is one.
         log_format: ``text`` for people, ``json`` for one object per line.
         log_level: what is written at least.
 
@@ -82,6 +84,8 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     smtp_from: str | None = None
     smtp_ca: Path | None = None
+    airflow_admins: frozenset[str] = frozenset()
+    airflow_auditors: frozenset[str] = frozenset()
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["info", "warning", "error"] = "info"
 

@@ -31,6 +31,10 @@ from starlette.testclient import TestClient
 
 from cape_airflow.coordinator.app import create_app
 from cape_airflow.coordinator.bootstrap import initialise
+from cape_airflow.coordinator.call import Call
+from cape_airflow.coordinator.csrf import csrf_token
+from cape_airflow.coordinator.people import find_user
+from cape_airflow.coordinator.sessions import find_session, open_session
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.store.models import Scheduler, SchedulerJob
 from tests import needs
@@ -100,6 +104,19 @@ class Deployment:
         made = self.done("POST", "/v1/tokens", self.admin, {"description": "test", "user_email": email} | more)
         return str(made["token"])
 
+    def browser(self, email: str) -> Browser:
+        """Open a session of a user, as his log in does, and return his browser."""
+        coordinator = self.app.state.coordinator
+        with coordinator.store.write() as session:
+            call = Call(coordinator, session, None, None, coordinator.clock(), None, None)
+            user = find_user(session, email)
+            assert user is not None
+            ticket = open_session(call, user)
+            session.commit()
+            row = find_session(session, ticket, coordinator.clock())
+        assert row is not None
+        return Browser(self, ticket.write(), csrf_token(coordinator.root_key, row.id))
+
     def join(self, project: str, name: str, role: str) -> None:
         self.done("PUT", f"/v1/projects/{project}/contributors/{name}@example.com", self.admin, {"role": role})
 
@@ -119,6 +136,23 @@ class Deployment:
     def close(self) -> None:
         if "app" in self.__dict__:
             self.app.state.coordinator.store.close()
+
+
+@dataclass
+class Browser:
+    """A browser with a session: it keeps its cookie, and knows the token that its pages carry."""
+
+    deployment: Deployment
+    cookie: str
+    csrf: str
+
+    def ask(self, method: str, path: str, json: Any = None, *, csrf: str | None = None, **more: Any) -> httpx.Response:
+        headers = {"Cookie": f"cape_session={self.cookie}", "Sec-Fetch-Site": "same-origin"}
+        if method != "GET":
+            headers["X-CSRF-Token"] = self.csrf if csrf is None else csrf
+        headers |= more.pop("headers", {})
+        more.setdefault("follow_redirects", False)
+        return self.deployment.ask(method, path, json=json, headers=headers, **more)
 
 
 @dataclass
@@ -445,6 +479,25 @@ def _newcomer(project: Project) -> tuple[str, Any]:
     return f"{project.path}/contributors/{name}@example.com", None
 
 
+def _of_user(verb: str, method_body: Any = None) -> Example:
+    def example(project: Project) -> tuple[str, Any]:
+        name = f"user-{secrets.token_hex(4)}"
+        project.deployment.user(name)
+        return f"/v1/users/{name}@example.com{verb}", method_body
+
+    return example
+
+
+def _service_account(project: Project) -> tuple[str, Any]:
+    return f"{project.path}/workers", {"email": f"{secrets.token_hex(4)}@example.com", "name": "Nightly"}
+
+
+def _service_token(project: Project) -> tuple[str, Any]:
+    path, body = _service_account(project)
+    project.deployment.done("POST", path, project.owner, body)
+    return f"{path}/{body['email']}/tokens", {"description": "nightly"}
+
+
 def _key(verb: str, **body: Any) -> Example:
     def example(project: Project) -> tuple[str, Any]:
         name = f"key-{secrets.token_hex(4)}"
@@ -555,6 +608,13 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("POST", "/v1/query"): lambda _project: ("/v1/query", {"query": "query Me() { me { id } }"}),
     ("POST", "/v1/users"): _user,
     ("GET", "/v1/users"): _at("/v1/users"),
+    ("GET", "/v1/users/{email}"): _of_user(""),
+    ("PUT", "/v1/users/{email}/role"): _of_user("/role", {"role": "auditor"}),
+    ("POST", "/v1/users/{email}/deactivate"): _of_user("/deactivate"),
+    ("POST", "/v1/users/{email}/activate"): _of_user("/activate"),
+    ("POST", "/v1/users/{email}/link"): _of_user("/link"),
+    ("POST", _PROJECT + "/workers"): _service_account,
+    ("POST", _PROJECT + "/workers/{email}/tokens"): _service_token,
     ("POST", "/v1/tokens"): lambda _project: ("/v1/tokens", {"description": "mine"}),
     ("GET", "/v1/tokens"): _at("/v1/tokens"),
     ("POST", "/v1/projects"): _new_project,
@@ -616,6 +676,8 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", "/v1/schedulers/summary"): _at("/v1/schedulers/summary"),
     ("POST", "/v1/schedulers/jobs/{scheduler_job}/cancel"): _scheduler_job,
     ("GET", "/v1/audit"): _at("/v1/audit"),
+    ("GET", "/v1/audit/export"): _at("/v1/audit/export"),
+    ("GET", "/metrics"): _at("/metrics"),
 }
 
 
