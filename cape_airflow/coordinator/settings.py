@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     Args:
         home: folder of the embedded database and root key; made with mode 0700.
         db_url: ``postgresql://user:password@host/database`` or ``sqlite:////path``; SQLite in `home` by default.
+        db_role: the role of PostgreSQL that the service runs as, where another one owns the tables and migrates.
         root_key: base64url of 32 bytes; wraps project keys and the signing key. Must be given with PostgreSQL.
         root_key_file: a file of mode 0600 that holds it; `home`/root.key by default, made at the first start.
         root_key_uri: where a key service keeps the key that wraps it, in place of both: ``aws-kms://ARN``.
@@ -57,6 +58,7 @@ class Settings(BaseSettings):
 
     home: Path = Path("~/.cape/coordinator")
     db_url: SecretStr | None = None
+    db_role: str | None = None
     root_key: SecretStr | None = None
     root_key_file: Path | None = None
     root_key_uri: str | None = None

@@ -15,6 +15,7 @@ from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.signing import Signer, generate_signing_key, signing_keys
 from cape_airflow.coordinator.store import Store
 from cape_airflow.coordinator.store.migrate import exclusive, upgrade
+from cape_airflow.coordinator.store.roles import limit
 from cape_airflow.coordinator.throttle import Throttle
 
 
@@ -28,6 +29,8 @@ def start(settings: Settings, clock: Clock) -> Coordinator:
     store = Store(settings)
     with closing(store), exclusive(store) as connection:  # a server that forks now takes no open connection with it
         before = upgrade(connection)
+        if settings.db_role is not None:
+            limit(connection, settings.db_role)
         with Session(connection) as session:
             keys = list(signing_keys(session))
             root_key = find_root_key(settings, session, fresh=not keys, now=clock())
