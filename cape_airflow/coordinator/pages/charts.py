@@ -18,7 +18,7 @@ from pygal.etree import etree
 
 from cape_airflow.coordinator.statistics import PerDay, Period
 
-_WIDTH, _HEIGHT = 640, 260
+_WIDTH, _HEIGHT = 520, 240
 _MOST_BARS = 10
 _FOR_SCRIPTS = {"script", "style", "desc"}
 
@@ -51,8 +51,9 @@ def per_day(name: str, title: str, period: Period, counts: PerDay) -> Chart:
     drawn = StackedBar(_config(show_legend=len(counts) > 1, minor_labels=False))
     drawn.x_labels = [f"{day.day} {day:%b}" for day in period.days]
     drawn.x_labels_major_count = 5
+    something = any(any(numbers) for numbers in counts.values())
     for kind, numbers in counts.items():
-        drawn.add(kind, list(numbers))
+        drawn.add(kind, list(numbers) if something else [])
     rows = tuple(zip((day.isoformat() for day in period.days), *counts.values(), strict=True))
     return Chart(name, title, _svg(drawn), ("Day", *((kind, "number") for kind in counts)), rows)
 

@@ -53,11 +53,11 @@ def shown(running: Settings) -> Iterator[Setting]:
     for name, field in type(running).model_fields.items():
         value = getattr(running, name)
         plain = isinstance(value, _HARMLESS) or get_origin(field.annotation) is Literal
-        written = str(value) if plain else "none" if value in (None, (), "") else "given, and not shown"
+        written = str(value) if plain else "none" if value in (None, (), "") else "not shown"
         yield Setting(f"CAPE_{name.upper()}", written, about.get(name, ""), name in running.model_fields_set)
 
 
 def _described() -> dict[str, str]:
     """Return what the documentation of `Settings` says of each."""
     found = _ENTRY.findall(getdoc(Settings) or "")
-    return {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
+    return {name: " ".join(text.replace("`", "").split()) for names, text in found for name in names.split(", ")}
