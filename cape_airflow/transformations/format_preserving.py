@@ -200,8 +200,10 @@ class FormatPreservingEncryption(Elementwise):
     width: Width | None = None
 
     def notes(self) -> Iterator[str]:
-        """Say which key version this is bound to."""
+        """Say which key version this is bound to, and which values are too short."""
         yield f"pinned to version {self.version} of key `{self.key.ref}`: a rotation changes nothing until this does"
+        least = shortest(len(self._format().characters))
+        yield f"values with fewer than {least} characters to encrypt are refused: fewer than 1,000,000 could be meant"
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the input type if it is an integer; large_string for itself and string for other text."""

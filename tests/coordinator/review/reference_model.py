@@ -1,12 +1,12 @@
 """What must be true of reviews, said a second time and in another way: by the history of what really happened.
 
-The model knows no guards. It remembers who wrote which text and who saw and approved what, and `broken` says which
-promise a state of the world breaks.
+The model knows no guards. It remembers who wrote which text and who saw and approved what; `forbidden` says which
+promise an act would break, and `step` what it leads to.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from cape_airflow.coordinator.review.guards import Facts, Vote
 from cape_airflow.coordinator.review.states import Act
@@ -55,7 +55,6 @@ class World:
     breaker: str | None = None
     reviewed: bool = False
     others: int = 0
-    broken: str = field(default="", compare=True)
 
     def role(self, who: str) -> str | None:
         """What somebody may review as now."""
@@ -96,25 +95,44 @@ def enough(world: World, *, afterwards: bool) -> bool:
     return all(sum(world.role(who) == role for who in honest) >= wanted for role, wanted in world.quorum)
 
 
-def step(world: World, act: Act, who: str, state: SuggestionState, *, carried: bool) -> World:
-    """Return the world after an act that was allowed; says in `broken` which promise it breaks."""
-    wrong = _own_words(world, act, who) or _unseen(world, act) or _too_late(world, act)
+def forbidden(world: World, act: Act, who: str) -> str:
+    """Return which promise the act would break; empty where it may happen."""
+    promises = (_own_words, _unseen, _too_late, _on_another_base)
+    return next((wrong for promise in promises if (wrong := promise(world, act, who))), "")
+
+
+def step(world: World, act: Act, who: str) -> World:
+    """Return the world after an act, whether it may happen or not."""
     if act in (Act.APPROVE, Act.CONFIRM):
         world = _said(world, act, who)
-        if carried != enough(world, afterwards=act is Act.CONFIRM):
-            wrong = wrong or "carried without the quorum, or not carried with it"
-    if act is Act.OBJECT or (act is Act.CONFIRM and carried):
-        world = replace(world, reviewed=True)
     if act is Act.EDIT:
         world = _written(world, who, {"a": "b", "b": "a"}[world.text], world.base)
     if act is Act.REBASE:
         world = _written(world, who, world.text, world.force)
     if act is Act.BREAK_GLASS:
         world = replace(world, breaker=who)
-    if state is SuggestionState.APPROVED and world.state is not SuggestionState.APPROVED:
-        wrong = wrong or _wrongly_in_force(world, act)
-        world = replace(world, force=world.text)
-    return replace(world, state=state, broken=wrong)
+    if act is Act.OBJECT or (act is Act.CONFIRM and enough(world, afterwards=True)):
+        world = replace(world, reviewed=True)
+    state = _state(world, act)
+    comes_into_force = state is SuggestionState.APPROVED and world.state is not state
+    return replace(world, state=state, force=world.text if comes_into_force else world.force)
+
+
+def _state(world: World, act: Act) -> SuggestionState:
+    if act is Act.APPROVE and not enough(world, afterwards=False):
+        return world.state
+    return _LEADS_TO.get(act, world.state)
+
+
+_LEADS_TO = {
+    Act.EDIT: SuggestionState.OPEN,
+    Act.WITHDRAW: SuggestionState.WITHDRAWN,
+    Act.REQUEST_CHANGES: SuggestionState.CHANGES_REQUESTED,
+    Act.REJECT: SuggestionState.REJECTED,
+    Act.APPROVE: SuggestionState.APPROVED,
+    Act.BREAK_GLASS: SuggestionState.APPROVED,
+    Act.OBJECT: SuggestionState.REJECTED,
+}
 
 
 def _said(world: World, act: Act, who: str) -> World:
@@ -125,12 +143,6 @@ def _said(world: World, act: Act, who: str) -> World:
     if act is Act.CONFIRM:
         return replace(world, confirmations=(*world.confirmations, vote))
     return replace(world, votes=(*world.votes, vote))
-
-
-def _wrongly_in_force(world: World, act: Act) -> str:
-    if world.base != world.force:
-        return "in force on another base than the one that was reviewed"
-    return "" if act in (Act.APPROVE, Act.BREAK_GLASS) else f"in force by {act}"
 
 
 def _written(world: World, who: str, text: str, base: str | None) -> World:
@@ -156,7 +168,7 @@ def _own_words(world: World, act: Act, who: str) -> str:
     return ""
 
 
-def _unseen(world: World, act: Act) -> str:
+def _unseen(world: World, act: Act, _who: str) -> str:
     about_text = (Act.APPROVE, Act.REJECT, Act.REQUEST_CHANGES, Act.BREAK_GLASS, Act.CONFIRM, Act.OBJECT)
     if act in about_text and world.seen[0] != world.text:
         return f"{act} of a text that was not seen"
@@ -167,10 +179,16 @@ def _unseen(world: World, act: Act) -> str:
     return ""
 
 
-def _too_late(world: World, act: Act) -> str:
+def _too_late(world: World, act: Act, _who: str) -> str:
     undecided = (SuggestionState.OPEN, SuggestionState.CHANGES_REQUESTED)
     if act not in (Act.CONFIRM, Act.OBJECT) and world.state not in undecided:
         return f"{act} of what was decided"
-    if act is Act.APPROVE and world.state is SuggestionState.CHANGES_REQUESTED:
-        return "approved although changes are asked for"
+    if act in (Act.APPROVE, Act.REQUEST_CHANGES) and world.state is SuggestionState.CHANGES_REQUESTED:
+        return f"{act} although changes are asked for"
+    return ""
+
+
+def _on_another_base(world: World, act: Act, _who: str) -> str:
+    if act in (Act.APPROVE, Act.BREAK_GLASS) and world.base != world.force:
+        return f"{act} of a text for another base than what is in force"
     return ""

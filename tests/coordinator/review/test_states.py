@@ -17,7 +17,7 @@ from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.review import states
 from cape_airflow.coordinator.review.states import TRANSITIONS, Act, Transition, decide
 from cape_airflow.coordinator.store.models import SuggestionState
-from tests.coordinator.review.reference_model import PEOPLE, World, step
+from tests.coordinator.review.reference_model import PEOPLE, World, forbidden, step
 
 OWNERS = (("ann", "project-owner"), ("bob", "project-owner"), ("cid", "project-owner"))
 WITH_AUDITOR = (("ann", "project-owner"), ("bob", "project-owner"), ("cid", "auditor"))
@@ -51,17 +51,26 @@ def around(world: World) -> Iterator[World]:
         yield replace(world, seen=(world.text, world.revision))
 
 
-def acts(world: World) -> Iterator[World]:
+def acts(world: World) -> Iterator[tuple[World, str]]:
+    """Try everything; return the worlds that follow, and what is wrong with them."""
     for act, who in product(ACTS, PEOPLE):
         if act is Act.BREAK_GLASS and world.role(who) != "project-owner":  # the permission table
             continue
         if len(world.votes) + len(world.confirmations) >= 3 and act in (Act.APPROVE, Act.CONFIRM):
             continue
+        wrong = forbidden(world, act, who)
         try:
             outcome = decide(act, world.facts(act, who))
-        except Problem:
+        except Problem as problem:
+            if not wrong:
+                yield world, f"{act} is refused without need: {problem.code}"
             continue
-        yield step(world, act, who, outcome.state, carried=outcome.carried)
+        following = step(world, act, who)
+        if following.state is not outcome.state:
+            wrong = wrong or f"{act} leads to {outcome.state}, not to {following.state}"
+        if act is Act.CONFIRM and following.reviewed != outcome.carried:
+            wrong = wrong or "reviewed afterwards without the quorum, or not with it"
+        yield following, wrong
 
 
 def explore(*, until_broken: bool = False, worlds: tuple[World, ...] = WORLDS) -> tuple[int, list[str]]:
@@ -70,9 +79,9 @@ def explore(*, until_broken: bool = False, worlds: tuple[World, ...] = WORLDS) -
     broken: list[str] = []
     while waiting:
         world = waiting.popleft()
-        for following in (*around(world), *acts(world)):
-            if following.broken:
-                broken.append(following.broken)
+        for following, wrong in (*((other, "") for other in around(world)), *acts(world)):
+            if wrong:
+                broken.append(wrong)
                 if until_broken:
                     return len(known), broken
                 continue
