@@ -20,7 +20,7 @@ from cape_airflow.coordinator.identities import IdentityProvider
 from cape_airflow.coordinator.metrics import Metrics, exposed
 from cape_airflow.coordinator.observation import Observation
 from cape_airflow.coordinator.pages import ROUTERS as PAGES
-from cape_airflow.coordinator.pages import login
+from cape_airflow.coordinator.pages import login, single_sign_on
 from cape_airflow.coordinator.polling import Poller, polling
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.startup import start
@@ -79,6 +79,6 @@ def create_app(
     app.add_middleware(Observation, metrics=metrics)
     problems.install(app)
     for router in (*ROUTERS, *PAGES):
-        if identity is None or router is not login.router:
+        if identity is None or router not in (login.router, single_sign_on.router):
             app.include_router(router)
     return app

@@ -104,6 +104,8 @@ _PROJECT_PAGE = "/projects/{label}"
 PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", "/login"): _ANYONE,
     ("POST", "/login"): _ANYONE,
+    ("GET", "/login/oidc"): _ANYONE,
+    ("GET", "/login/oidc/callback"): _ANYONE,
     ("POST", "/logout"): _USER,
     ("GET", "/set-password"): _ANYONE,
     ("POST", "/set-password"): _ANYONE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -47,6 +48,10 @@ class Settings(BaseSettings):
         smtp_user, smtp_password, smtp_from, smtp_ca: who sends, and PEM file of who vouches for the server.
         airflow_admins, airflow_auditors: roles of Airflow whose people are admins and auditors here, where the
             coordinator is embedded; with both empty, an admin here says who is one.
+        oidc_issuer, oidc_client_id, oidc_client_secret: the OpenID provider that people log in with; None for none.
+        oidc_groups_claim, oidc_admins, oidc_auditors: which claim lists a person's groups, and the groups whose people
+            are admins and auditors here; with both empty, an admin here says who is one.
+        oidc_new_users: whether whom the provider knows and we do not becomes a user.
         log_format: ``text`` for people, ``json`` for one object per line.
         log_level: what is written at least.
 
@@ -88,6 +93,13 @@ class Settings(BaseSettings):
     smtp_ca: Path | None = None
     airflow_admins: frozenset[str] = frozenset()
     airflow_auditors: frozenset[str] = frozenset()
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_groups_claim: str = "groups"
+    oidc_admins: frozenset[str] = frozenset()
+    oidc_auditors: frozenset[str] = frozenset()
+    oidc_new_users: bool = False
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["info", "warning", "error"] = "info"
 
@@ -107,6 +119,17 @@ class Settings(BaseSettings):
     def _mails_say_where(self) -> Settings:
         if self.smtp_host is not None and (self.public_url is None or self.smtp_from is None):
             raise ValueError("smtp_host needs public_url, which links in mails begin with, and smtp_from")
+        return self
+
+    @model_validator(mode="after")
+    def _provider_is_complete(self) -> Settings:
+        if self.oidc_issuer is None:
+            return self
+        if self.oidc_client_id is None or self.oidc_client_secret is None:
+            raise ValueError("oidc_issuer needs oidc_client_id and oidc_client_secret")
+        provider = urlsplit(self.oidc_issuer)
+        if provider.scheme != "https" and provider.hostname not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("oidc_issuer must be an https address")
         return self
 
     @property

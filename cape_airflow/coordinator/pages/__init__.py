@@ -20,6 +20,7 @@ from cape_airflow.coordinator.pages import (
     reviewing,
     schedulers,
     settings,
+    single_sign_on,
     suggestions,
     tokens,
 )
@@ -27,6 +28,7 @@ from cape_airflow.coordinator.pages import (
 ROUTERS: tuple[APIRouter, ...] = (
     assets.router,
     login.router,
+    single_sign_on.router,
     projects.router,
     policies.router,
     suggestions.router,

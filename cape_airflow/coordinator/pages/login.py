@@ -24,7 +24,7 @@ Address = Annotated[str, StringConstraints(max_length=254, strip_whitespace=True
 @router.get("/login")
 async def login(request: Request, next: str = "") -> Response:
     """Show where to log in."""
-    return page(request, None, "login.html", back=local_path(request, next), email="", refused=False)
+    return _page(request, local_path(request, next))
 
 
 @router.post("/login")
@@ -33,7 +33,7 @@ async def log_in(request: Request, email: Address, password: Typed, next: Typed 
     back = local_path(request, next)
     ticket = await rules.by_password(request, email, password)
     if ticket is None:
-        return page(request, None, "login.html", status=401, back=back, email=email, refused=True)
+        return _page(request, back, email, status=401)
     answer = RedirectResponse(back, 303)
     set_cookie(request, answer, ticket)
     return answer
@@ -76,3 +76,10 @@ def change_password(request: Request, call: CallDep, current: Typed, password: T
     answer = RedirectResponse(local_path(request, ""), 303)
     set_cookie(request, answer, ticket)
     return answer
+
+
+def _page(request: Request, back: str, email: str = "", *, status: int = 200) -> Response:
+    sign_on = request.app.state.coordinator.settings.oidc_issuer is not None
+    return page(
+        request, None, "login.html", status=status, back=back, email=email, refused=bool(email), sign_on=sign_on
+    )
