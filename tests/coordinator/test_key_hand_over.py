@@ -17,6 +17,16 @@ TAMPERED = (403, "tampered")
 @pytest.fixture
 def keyed(project: Any) -> Any:
     """The project with key `k`: version 1 enabled, version 2 primary."""
+    return with_key(project)
+
+
+@pytest.fixture(scope="module")
+def shared_keyed(shared_project: Any) -> Any:
+    """The same, for tests that leave it as it is."""
+    return with_key(shared_project)
+
+
+def with_key(project: Any) -> Any:
     project.deployment.done("POST", f"{project.path}/keys", project.owner, {"name": "k"})
     owner_does(project, "/rotate")
     return project
@@ -59,25 +69,25 @@ def refusal(answer: Any) -> tuple[int, str]:
         ("http://cape.example.com", "localhost", 403),
     ],
 )
-def test_a_key_goes_over_tls_or_stays_on_the_machine(keyed: Any, url: str, client: str, status: int) -> None:
-    http = TestClient(keyed.deployment.app, base_url=url, client=(client, 50000))
-    answer = http.get(f"{PROJECT}/keys/k/material", headers={"Authorization": f"Bearer {keyed.worker}"})
+def test_a_key_goes_over_tls_or_stays_on_the_machine(shared_keyed: Any, url: str, client: str, status: int) -> None:
+    http = TestClient(shared_keyed.deployment.app, base_url=url, client=(client, 50000))
+    answer = http.get(f"{PROJECT}/keys/k/material", headers={"Authorization": f"Bearer {shared_keyed.worker}"})
     assert answer.status_code == status
     if status == 403:
         assert answer.json()["code"] == "insecure-transport"
         assert "versions" not in answer.text
 
 
-def test_headers_of_a_client_do_not_make_a_line_private(keyed: Any) -> None:
-    http = TestClient(keyed.deployment.app, base_url="http://cape.example.com", client=("203.0.113.7", 50000))
+def test_headers_of_a_client_do_not_make_a_line_private(shared_keyed: Any) -> None:
+    http = TestClient(shared_keyed.deployment.app, base_url="http://cape.example.com", client=("203.0.113.7", 50000))
     claims = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1", "Forwarded": "proto=https"}
-    headers = {"Authorization": f"Bearer {keyed.worker}"} | claims
+    headers = {"Authorization": f"Bearer {shared_keyed.worker}"} | claims
     assert refusal(http.get(f"{PROJECT}/keys/k/material", headers=headers)) == (403, "insecure-transport")
 
 
-def test_who_may_not_have_the_key_is_told_that_before_anything_of_the_line(keyed: Any) -> None:
-    http = TestClient(keyed.deployment.app, base_url="http://cape.example.com", client=("203.0.113.7", 50000))
-    for token, status in ((keyed.owner, 403), ("nobody", 401)):
+def test_who_may_not_have_the_key_is_told_that_before_anything_of_the_line(shared_keyed: Any) -> None:
+    http = TestClient(shared_keyed.deployment.app, base_url="http://cape.example.com", client=("203.0.113.7", 50000))
+    for token, status in ((shared_keyed.owner, 403), ("nobody", 401)):
         answer = http.get(f"{PROJECT}/keys/k/material", headers={"Authorization": f"Bearer {token}"})
         assert (answer.status_code, "insecure" in answer.text) == (status, False)
 

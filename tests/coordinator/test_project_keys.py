@@ -31,8 +31,8 @@ def test_a_worker_gets_the_material_of_the_length_asked_for(project: Any, materi
 
 
 @pytest.mark.parametrize("length", [0, 16, 33, 128, "32", 32.5])
-def test_other_lengths_are_refused(project: Any, length: Any) -> None:
-    assert create(project, bytes=length).status_code == 422
+def test_other_lengths_are_refused(shared_project: Any, length: Any) -> None:
+    assert create(shared_project, bytes=length).status_code == 422
 
 
 def test_no_two_keys_or_versions_are_equal_and_old_versions_stay_as_they_were(project: Any, material: Any) -> None:
@@ -63,8 +63,8 @@ def test_a_name_is_taken_once_in_a_project_and_free_in_another(project: Any) -> 
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "-a", "..", "ä", "x" * 201])
-def test_a_name_fits_into_a_policy_and_a_url(project: Any, name: str) -> None:
-    assert create(project, name=name).status_code == 422
+def test_a_name_fits_into_a_policy_and_a_url(shared_project: Any, name: str) -> None:
+    assert create(shared_project, name=name).status_code == 422
 
 
 def test_a_key_that_is_not_there_has_no_material_and_no_rotation(project: Any, material: Any) -> None:
@@ -140,18 +140,18 @@ def test_what_is_not_retired_is_not_destroyed_and_nothing_comes_back(rotated: An
         assert change(rotated, *again).json()["code"] == "wrong-state"
 
 
-@pytest.mark.parametrize("confirmation", ["", "K", "k ", "yes"])
-def test_only_the_name_of_the_key_confirms_its_destruction(rotated: Any, confirmation: str) -> None:
+def test_only_the_name_of_the_key_confirms_its_destruction(rotated: Any) -> None:
     change(rotated, "/versions/1/retire")
-    refused = change(rotated, "/versions/1/destroy", {"confirm": confirmation})
-    assert (refused.status_code, refused.json()["code"]) == (409, "not-confirmed")
+    for confirmation in ("", "K", "k ", "yes"):
+        refused = change(rotated, "/versions/1/destroy", {"confirm": confirmation})
+        assert (refused.status_code, refused.json()["code"]) == (409, "not-confirmed")
     assert versions(rotated)[1]["state"] == "retired"
 
 
-@pytest.mark.parametrize("number", ["0", "4", "-1", "9" * 30])
-def test_a_version_that_is_not_there_is_missing(rotated: Any, number: str) -> None:
-    assert change(rotated, f"/versions/{number}/retire").status_code == 404
-    assert change(rotated, f"/versions/{number}/destroy", {"confirm": "k"}).status_code == 404
+def test_a_version_that_is_not_there_is_missing(rotated: Any) -> None:
+    for number in ("0", "4", "-1", "9" * 30):
+        assert change(rotated, f"/versions/{number}/retire").status_code == 404
+        assert change(rotated, f"/versions/{number}/destroy", {"confirm": "k"}).status_code == 404
 
 
 def test_the_audit_log_holds_the_receipt_of_a_destruction(rotated: Any) -> None:
@@ -199,9 +199,9 @@ def test_a_period_of_rotation_is_set_and_taken_back_and_told_when_it_comes_near(
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651, 1.5, "90", True])
-def test_a_period_is_a_number_of_days(rotated: Any, days: Any) -> None:
-    assert change(rotated, "", {"rotate_after_days": days}, "PATCH").status_code == 422
-    assert create(rotated, name="other", rotate_after_days=days).status_code == 422
+def test_a_period_is_a_number_of_days(shared_project: Any, days: Any) -> None:
+    assert change(shared_project, "", {"rotate_after_days": days}, "PATCH").status_code == 422
+    assert create(shared_project, name="other", rotate_after_days=days).status_code == 422
 
 
 def test_of_two_who_destroy_at_the_same_moment_one_does(rotated: Any) -> None:
