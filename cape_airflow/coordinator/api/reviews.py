@@ -63,7 +63,7 @@ class Quorum(Body):
     """How many of each must approve; everybody counts once."""
 
     model_config = ConfigDict(populate_by_name=True)
-    owners: Count = Field(1, alias="project-owner")
+    owners: Count = Field(0, alias="project-owner")
     auditors: Count = Field(0, alias="auditor")
 
     @model_validator(mode="after")
