@@ -104,7 +104,8 @@ def test_a_revoked_token_is_refused_although_its_cookie_is_there(project: Any, b
     [{"secret": "A" * 32}, {"secret": CANARY}, {"secret": "ä"}, {"token_id": CANARY}, {"token_id": "ä"}],
     ids=str,
 )
-def test_a_log_in_with_anything_else_is_refused_as_cape_did(project: Any, wrong: dict[str, str]) -> None:
+def test_a_log_in_with_anything_else_is_refused_as_cape_did(shared_project: Any, wrong: dict[str, str]) -> None:
+    project = shared_project
     answer = project.deployment.ask("POST", "/v1/login", None, parts(project.reader) | wrong)
     body = answer.json()
     assert answer.status_code == 401
@@ -138,11 +139,10 @@ def test_log_ins_that_fail_too_often_are_slowed_down_like_any_others(maker: Any,
     ids=lambda part: str(part)[:24],
 )
 def test_A12_hostile_bodies_are_refused_in_capes_shape_without_an_echo(
-    project: Any, path: str, content: bytes, media_type: str, status: int
+    shared_project: Any, path: str, content: bytes, media_type: str, status: int
 ) -> None:
-    answer = project.deployment.ask(
-        "POST", path, project.reader, None, content=content, headers={"Content-Type": media_type}
-    )
+    headers = {"Content-Type": media_type}
+    answer = shared_project.deployment.ask("POST", path, shared_project.reader, content=content, headers=headers)
     assert answer.status_code == status
     body = answer.json()
     assert body["cause"] if path == "/v1/login" else body["errors"][0]["extensions"]["cause"]
@@ -150,16 +150,17 @@ def test_A12_hostile_bodies_are_refused_in_capes_shape_without_an_echo(
 
 
 @pytest.mark.parametrize("cookie", ["", CANARY, "ä".encode().hex(), "=" * 9])
-def test_a_cookie_that_holds_no_token_is_no_log_in(project: Any, cookie: str) -> None:
-    answer = project.deployment.ask("POST", "/v1/query", None, {"query": ME}, headers={"Cookie": f"token={cookie}"})
+def test_a_cookie_that_holds_no_token_is_no_log_in(shared_project: Any, cookie: str) -> None:
+    headers = {"Cookie": f"token={cookie}"}
+    answer = shared_project.deployment.ask("POST", "/v1/query", None, {"query": ME}, headers=headers)
     assert answer.status_code == 401
     assert "errors" in answer.json()
 
 
-def test_a_page_of_another_site_logs_nobody_in(project: Any) -> None:
-    answer = project.deployment.ask(
-        "POST", "/v1/login", None, parts(project.reader), headers={"Origin": "https://elsewhere.example"}
-    )
+def test_a_page_of_another_site_logs_nobody_in(shared_project: Any) -> None:
+    headers = {"Origin": "https://elsewhere.example"}
+    body = parts(shared_project.reader)
+    answer = shared_project.deployment.ask("POST", "/v1/login", None, body, headers=headers)
     assert answer.status_code == 403
     assert answer.json()["cause"]["Name"] == "authorization_failure"
 
