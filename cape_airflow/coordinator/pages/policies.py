@@ -35,6 +35,7 @@ class Version(Answer):
     approved_at: Moment | None
     approved_by: str
     break_glass: bool
+    in_force: bool
 
 
 @router.get("/policy")
@@ -49,6 +50,7 @@ def policy(request: Request, label: str, call: CallDep) -> Response:
 @router.get("/policies")
 def policies(request: Request, label: str, call: CallDep, paging: Paging) -> Response:
     """List all policies that were ever approved, the newest first."""
+    newest = review.approval_of(call)
 
     def show(row: Approval) -> Version:
         return Version(
@@ -59,6 +61,7 @@ def policies(request: Request, label: str, call: CallDep, paging: Paging) -> Res
             approved_at=row.suggestion.reviewed_at,
             approved_by=row.suggestion.reviewer.name if row.suggestion.reviewer else "",
             break_glass=bool(row.document.get("break_glass")),
+            in_force=newest is not None and row.seq == newest.seq,
         )
 
     rows: Page[Version] = page_of(call.session, review.approvals(call), Approval, paging, show, newest_first=True)

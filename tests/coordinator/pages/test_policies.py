@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 PATH = "/projects/customers"
@@ -30,6 +31,10 @@ def test_earlier_policies_stay_and_are_compared_and_suggested_again(project: Any
     old = project.approved(policy_text)["digest"]
     new = project.approved(policy_text.replace("email", "phone"))["digest"]
     assert old[:12] in get(project, "/policies")
+    assert "in force" in get(project, "/policies?limit=1")
+    older = re.search(r'href="(\?after=\d+)"', get(project, "/policies?limit=1"))
+    assert older is not None
+    assert "in force" not in get(project, f"/policies{older[1]}")
     assert "This is an earlier policy" in get(project, f"/policies/{old}")
     assert "This is an earlier policy" not in get(project, f"/policies/{new}")
     compared = get(project, f"/policies/compare?before={old}&after={new}")
