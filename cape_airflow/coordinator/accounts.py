@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from cape_airflow.coordinator.api_tokens import ApiToken
 from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call
+from cape_airflow.coordinator.one_time_links import forget_links
 from cape_airflow.coordinator.people import create_user, find_user, revoke_all_tokens, store_token
 from cape_airflow.coordinator.permissions import ProjectRole, Role, UserKind
 from cape_airflow.coordinator.problems import Problem, missing
@@ -61,6 +62,7 @@ def deactivate(call: Call, email: str) -> User:
         user.deactivated_at = call.now
         call.seals.put(user)
         end_sessions(call.session, user)
+        forget_links(call.session, user)
         revoke_all_tokens(call, user)
         call.record(Event.DEACTIVATE_USER, "user", user.id, email)
     return user

@@ -33,7 +33,7 @@ def create_link(call: Call, user: User) -> Ticket:
     if not may_log_in(user):
         raise Problem(409, "no-person", "only an active person logs in; a service account has API tokens")
     ticket = Ticket.generate()
-    _forget_links(call.session, user)
+    forget_links(call.session, user)
     row = OneTimeLink(
         id=new_id(call.now),
         user=user,
@@ -82,10 +82,11 @@ def set_password(call: Call, user: User, password: str, encoded: str) -> None:
     row.encoded, row.changed_at = encoded, call.now
     call.seals.put(row)
     call.session.add(row)
-    _forget_links(call.session, user)
+    forget_links(call.session, user)
     end_sessions(call.session, user)
     call.record(Event.SET_PASSWORD, "user", user.id, user.email)
 
 
-def _forget_links(session: Session, user: User) -> None:
+def forget_links(session: Session, user: User) -> None:
+    """Make all links of a user worth nothing."""
     session.execute(delete(OneTimeLink).where(OneTimeLink.user_seq == user.seq))
