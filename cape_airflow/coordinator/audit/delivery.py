@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
-from cape_airflow.coordinator.audit.chain import Entry
 from cape_airflow.coordinator.audit.log import entries
-from cape_airflow.coordinator.audit.sinks import Sink, SinkSettings
+from cape_airflow.coordinator.audit.sinks import SinkSettings
 from cape_airflow.coordinator.store import Store
 from cape_airflow.errors import CoordinatorError
 
 _AT_ONCE = 500
 
 
+@dataclass(frozen=True)
 class Delivery:
     """The follower that serves one sink.
 
@@ -23,11 +26,14 @@ class Delivery:
         settings: of the sink.
     """
 
-    def __init__(self, store: Store, label: str, settings: SinkSettings) -> None:
-        self.name = f"sink {label}"
-        self._store = store
-        self._settings = settings
-        self._sink: Sink | None = None
+    store: Store
+    label: str
+    settings: SinkSettings
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return f"sink {self.label}"
 
     def due(self, behind: int, idle: timedelta | None) -> bool:
         """Return whether there are new rows."""
@@ -39,28 +45,12 @@ class Delivery:
         Raises:
             CoordinatorError: it does not take them now.
         """
-        part: list[Entry] = []
-        for entry in entries(self._store.read, after, until):
-            part.append(entry)
-            if len(part) == _AT_ONCE:
-                yield self._deliver(part)
-                part = []
-        if part:
-            yield self._deliver(part)
-
-    def _deliver(self, part: list[Entry]) -> int:
-        wanted = [entry for entry in part if self._settings.wants(entry)]
+        found = entries(self.store.read, after, until)
         try:
-            if wanted:
-                self._sink = self._sink or self._settings.open()
-                self._sink.deliver(wanted)
+            with closing(self.settings.open()) as sink:
+                while part := list(islice(found, _AT_ONCE)):
+                    if wanted := [entry for entry in part if self.settings.wants(entry)]:
+                        sink.deliver(wanted)
+                    yield int(part[-1]["seq"])
         except (CoordinatorError, OSError) as error:
-            self._give_up()
             raise CoordinatorError(f"{self.name} takes nothing now: {error}") from None
-        return int(part[-1]["seq"])
-
-    def _give_up(self) -> None:
-        """Close what may be broken; the next try opens it again."""
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -69,11 +68,10 @@ def test_B7_what_cannot_be_recorded_is_not_answered(project: Any) -> None:
 def test_reads_at_the_same_moment_are_each_recorded(project: Any, log: Any) -> None:
     project.approved()
     before = count(project.deployment)
-    ask: Callable[[int], int] = lambda _: (
-        project.deployment.ask(  # noqa: E731
-            "GET", f"{project.path}/policy", project.worker
-        ).status_code
-    )
+
+    def ask(_: int) -> int:
+        return int(project.deployment.ask("GET", f"{project.path}/policy", project.worker).status_code)
+
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(40))) == {200}
     assert count(project.deployment) == before + 40

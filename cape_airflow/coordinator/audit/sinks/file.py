@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,9 @@ from cape_airflow.coordinator.audit.sinks.sink import HandlerSink, LoudHandler, 
 
 
 class _Handler(LoudHandler, RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)
+
     def doRollover(self) -> None:  # noqa: N802 - its name in `logging`
         """Put on disk what was written, and begin a new file."""
         self.sync()
@@ -25,6 +29,10 @@ class _Handler(LoudHandler, RotatingFileHandler):
         if self.stream is not None:
             self.stream.flush()
             os.fsync(self.stream.fileno())
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 class _File(HandlerSink):
@@ -56,5 +64,4 @@ class FileSink(SinkSettings):
         """Return the sink; its folder is made where it is missing."""
         path = self.path.expanduser()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
         return _File(_Handler(path, maxBytes=self.megabytes * 2**20, backupCount=self.keep, encoding="utf-8"))

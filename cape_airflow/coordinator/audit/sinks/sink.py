@@ -70,6 +70,8 @@ class LoudHandler(logging.Handler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - its name in `logging`
         """Say that the row was not delivered."""
         error = sys.exc_info()[1]
+        if isinstance(error, CoordinatorError):  # said already, by the handler below this one
+            raise error
         raise CoordinatorError(f"an audit row was not delivered ({type(error).__name__})") from error
 
 
