@@ -147,5 +147,7 @@ def _with_token_of_cookie(request: Request) -> Request:
 
 
 def _with_header(request: Request, token: bytes) -> Request:
-    headers = [*request.scope["headers"], (b"authorization", b"Bearer " + token)]
+    """Return the request with this token in place of any other."""
+    others = [(name, value) for name, value in request.scope["headers"] if name != b"authorization"]
+    headers = [*others, (b"authorization", b"Bearer " + token)]
     return Request({**request.scope, "headers": headers}, request.receive)

@@ -76,6 +76,25 @@ def test_whoever_logs_in_with_a_token_comes_back_with_a_cookie(project: Any, bro
     assert me.json()["data"]["me"]["email"] == "customers-reader@example.com"
 
 
+def test_whoever_logs_in_again_is_somebody_else_from_then_on(project: Any, browser: TestClient) -> None:
+    for name in ("reader", "worker"):
+        assert browser.post("/v1/login", json=parts(getattr(project, name))).status_code == 200
+        me = browser.post("/v1/query", json={"query": ME})
+        assert me.json()["data"]["me"]["email"] == f"customers-{name}@example.com"
+
+
+def test_a_cookie_that_is_worth_nothing_any_more_stands_in_no_log_ins_way(project: Any, browser: TestClient) -> None:
+    browser.cookies.set("token", CANARY)
+    assert browser.post("/v1/login", json=parts(project.reader)).status_code == 200
+
+
+def test_a_header_comes_before_a_cookie(project: Any, browser: TestClient) -> None:
+    browser.post("/v1/login", json=parts(project.reader))
+    headers = {"Authorization": f"Bearer {project.worker}"}
+    me = browser.post("/v1/query", json={"query": ME}, headers=headers)
+    assert me.json()["data"]["me"]["email"] == "customers-worker@example.com"
+
+
 def test_the_cookie_goes_over_tls_only_where_the_log_in_did(project: Any) -> None:
     secure = TestClient(project.deployment.app, base_url="https://testserver")
     assert "Secure" in secure.post("/v1/login", json=parts(project.reader)).headers["set-cookie"]
