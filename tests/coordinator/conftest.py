@@ -25,7 +25,7 @@ import psycopg
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
@@ -37,6 +37,7 @@ from cape_airflow.coordinator.people import find_user
 from cape_airflow.coordinator.sessions import find_session, open_session
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.store.models import Scheduler, SchedulerJob
+from cape_airflow.jobs.schedulers import ExternalJob, ExternalState
 from tests import needs
 
 ROLES = {
@@ -573,12 +574,14 @@ def _new_key(project: Project) -> tuple[str, Any]:
 def _scheduler_job(project: Project) -> tuple[str, Any]:
     """A job of another scheduler as a poll leaves it."""
     coordinator = project.deployment.app.state.coordinator
+    job = ExternalJob("application_1_1", "etl", "ann", ExternalState.RUNNING, "RUNNING")
+    document = TypeAdapter(ExternalJob).dump_python(job, mode="json")
     now, name, id = coordinator.clock(), secrets.token_hex(8), secrets.token_hex(13)
     with coordinator.store.write() as session:
         far = Scheduler(name=name, kind="yarn", next_poll_at=now)
         session.add(far)
         session.flush()
-        more = {"external_id": "application_1_1", "spark": True, "active": True, "document": {}, "seen_at": now}
+        more = {"external_id": "application_1_1", "spark": True, "active": True, "document": document, "seen_at": now}
         session.add(SchedulerJob(id=id, scheduler_seq=far.seq, **more))
         session.commit()
     return f"/v1/schedulers/jobs/{id}/cancel", None
