@@ -10,10 +10,10 @@ from cape_airflow.coordinator.permissions import PERMISSIONS, Audience, Rule
 
 _REFUSED: dict[str, Any] = {
     "description": "Refused: `code` is for programs, `message` for people and without anything that was sent.",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}},
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
-_REFUSAL: dict[str, Any] = {
-    "title": "Refusal",
+_PROBLEM: dict[str, Any] = {
+    "title": "Problem",
     "type": "object",
     "properties": {name: {"type": "string"} for name in ("code", "message", "request_id")},
     "required": ["code", "message", "request_id"],
@@ -28,7 +28,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         document = FastAPI.openapi(app)
         parts = document["components"]
         parts["schemas"] = {name: schema for name, schema in parts["schemas"].items() if name not in _FOREIGN}
-        parts["schemas"]["Refusal"] = _REFUSAL
+        parts["schemas"]["Problem"] = _PROBLEM
         parts["securitySchemes"] = {"token": _TOKEN}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():

@@ -23,5 +23,5 @@ def test_every_route_says_whether_it_asks_for_a_token_for_whom_it_is_and_how_it_
 
 def test_the_only_refusal_that_is_described_is_ours(shared_deployment: Any) -> None:
     schemas = shared_deployment.done("GET", "/v1/openapi.json", shared_deployment.admin)["components"]["schemas"]
-    assert set(schemas["Refusal"]["required"]) == {"code", "message", "request_id"}
+    assert set(schemas["Problem"]["required"]) == {"code", "message", "request_id"}
     assert not {"HTTPValidationError", "ValidationError"} & set(schemas)

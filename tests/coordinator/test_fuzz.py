@@ -33,6 +33,9 @@ max-examples = {examples}
 allow-x00 = true
 database = "none"
 
+[phases.stateful.generation]
+max-examples = {chains}
+
 [warnings]
 enabled = false
 

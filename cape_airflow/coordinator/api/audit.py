@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from cape_airflow.coordinator.api.paging import Cursor, Page, page
 from cape_airflow.coordinator.api.shapes import Answer, Moment
@@ -27,7 +27,16 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=300)]
-Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+def _written_out(text: object) -> object:
+    """Refuse a count of seconds, which would be taken for a moment in 1970."""
+    if isinstance(text, str) and "T" not in text.upper():
+        raise ValueError("must be a time as of RFC 3339, e.g. 2026-11-21T12:00:00Z")
+    return text
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 
 
 class Filter(BaseModel):

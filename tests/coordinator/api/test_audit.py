@@ -83,7 +83,15 @@ def test_a_monitor_follows_the_log_by_its_cursor_and_misses_nothing(shared_deplo
 
 
 @pytest.mark.parametrize(
-    "query", ["since=yesterday", "since=2026-11-21T12:00:00", "since=0001-01-01T00:00:00%2B05:00", "what=1", "order=x"]
+    "query",
+    [
+        "until=0.5",
+        "since=yesterday",
+        "since=2026-11-21T12:00:00",
+        "since=0001-01-01T00:00:00%2B05:00",
+        "what=1",
+        "order=x",
+    ],
 )
 def test_a_filter_that_makes_no_sense_is_refused(shared_deployment: Any, auditor: str, query: str) -> None:
     for path in ("/v1/audit", "/v1/audit/export"):
