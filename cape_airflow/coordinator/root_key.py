@@ -77,7 +77,7 @@ def load_root_key(settings: Settings, *, fresh: bool) -> RootKey:
     if settings.root_key_file is not None:
         return RootKey(read_root_key_file(settings.root_key_file))
     if settings.database.get_backend_name() != "sqlite":
-        raise KeyUnavailable("with PostgreSQL the root key must be given: set CAPE_ROOT_KEY or CAPE_ROOT_KEY_FILE")
+        raise KeyUnavailable("with PostgreSQL the root key must be given: set CAPE_ROOT_KEY, _FILE or _URI")
     file = settings.folder / "root.key"
     if not file.exists():
         if not fresh:

@@ -6,11 +6,14 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from cape_airflow.cli.coordinator import coordinator
 from cape_airflow.coordinator import root_key_rotation
 from cape_airflow.coordinator.app import create_app
+from cape_airflow.coordinator.bootstrap import initialise
 from cape_airflow.coordinator.root_key_rotation import rotate_root_key, sealed_tables, wrapped_tables
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.store.models import Base, ServedRootKey
@@ -134,3 +137,16 @@ def test_a_new_root_key_may_be_given_and_must_be_private(deployment: Any, new_fi
     new_file.chmod(0o600)
     rotate_root_key(deployment.settings, str(new_file))
     again(deployment, with_file(deployment.settings, new_file)).close()
+
+
+def test_the_command_makes_the_file_and_says_what_to_start_with(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    initialise(settings, "admin@example.com", "Ada")
+    file = tmp_path / "second.key"
+    done = CliRunner().invoke(coordinator, ["rotate-root-key", "--home", str(tmp_path), str(file)])
+    assert done.exit_code == 0, done.output
+    assert f"CAPE_ROOT_KEY_FILE={file}" in done.stdout
+    assert file.read_text().strip() not in done.output
+    with pytest.raises(KeyUnavailable, match="not of this root key"):
+        create_app(settings)
+    create_app(Settings(home=tmp_path, root_key_file=file)).state.coordinator.store.close()
