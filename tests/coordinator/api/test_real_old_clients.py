@@ -144,6 +144,9 @@ class Handed:
     def get(self, name: str) -> Key | None:
         return self._key if name == "customer-id" else None
 
+    def names(self) -> tuple[str, ...]:
+        return ("customer-id",)
+
 
 def ours(project: Any) -> Any:
     """The same policy and data, done by cape_airflow."""
