@@ -142,7 +142,7 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         if found.state == "rejected":
             raise AirflowFailException(f"{self._awaited} was rejected by {found.reviewer}: {found.words}")
         if found.state == "withdrawn":
-            raise AirflowFailException(f"{self._awaited} was withdrawn by its author")
+            raise AirflowFailException(f"{self._awaited} was withdrawn")
         if found.ran_out is not None:
             ended = f"{found.ran_out:%Y-%m-%d %H:%M}"
             self.log.warning(

@@ -62,7 +62,8 @@ def set_rule(call: Call, rule: Rule) -> Rule:
     if row is None:
         row = ReviewRule(project=call.project)
         call.session.add(row)
-    row.quorum, row.valid_days, row.updated_at = dict(rule.quorum), rule.valid_days, call.now
+    row.quorum = {str(role): count for role, count in rule.quorum.items()}
+    row.valid_days, row.updated_at = rule.valid_days, call.now
     call.seals.put(row)
     call.record(Event.UPDATE_REVIEW_RULE, "project", call.project.id, _in_words(rule))
     return rule
