@@ -42,6 +42,14 @@ class CapePlugin(AirflowPlugin):
             return []
         return [{"name": "cape", "app": EmbeddedCoordinator(), "url_prefix": URL_PREFIX}]
 
+    @cached_property
+    def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow may take out what it refuses
+        """The pages in a frame of Airflow's, as `Privacy` in its navigation; none where nothing is mounted."""
+        if not self.fastapi_apps:
+            return []
+        href = f"{settings.path_of_airflow()}{URL_PREFIX}/"
+        return [{"name": "Privacy", "href": href, "destination": "nav", "url_route": "privacy"}]
+
 
 class EmbeddedCoordinator:
     """The coordinator's app; while it cannot start, one that answers 503 and now and then tries again.

@@ -16,7 +16,7 @@ def bytes_text(count: int) -> str:
 
 def duration_text(seconds: float) -> str:
     """Return so many seconds in the two largest units that they have, e.g. ``2 h 5 min``; tenths below a minute."""
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

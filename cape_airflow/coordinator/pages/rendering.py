@@ -47,7 +47,7 @@ def _frame(request: Request, call: Call | None) -> dict[str, Any]:
         "link": to,
         "asset": lambda file: to("asset", digest=ASSETS[file].digest, name=file),
         "home": to(HOME),
-        "navigation": entries(call, to, request.scope.get("root_path", "") + request.scope["path"]),
+        "navigation": entries(call, to, request.scope["path"]),
         **({"may": partial(may, call)} if call else {}),
         "version": __version__,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cape_airflow.coordinator.store.models import JobApplication, Scheduler, SchedulerJob
@@ -53,26 +53,27 @@ NULLS = {"birth_date": 312, "salary": 47}
 
 def tell(project: Any) -> dict[str, str]:
     """Let a month pass; return the ids of jobs to look at."""
-    deployment = project.deployment
+    deployment, end = project.deployment, project.deployment.clock.now
+    deployment.clock.now = end - timedelta(days=DAYS + 1)
     for name, days in (("customer-id", 20), ("payroll", 400)):
         body = {"name": name, "bytes": 32 if name == "customer-id" else 64, "rotate_after_days": days}
         deployment.done("POST", f"{project.path}/keys", project.owner, body)
     deployment.done("POST", f"{project.path}/keys/payroll/rotate", project.owner)
     deployment.done("POST", f"{project.path}/keys/payroll/versions/1/retire", project.owner)
     digest = project.approved(POLICY)["digest"]
-    ids = _month(project, digest)
+    ids = _month(project, digest, end)
     project.suggest(POLICY.replace("precision: -3", "precision: -2"), title="Salaries to the hundred, for the audit")
     _elsewhere(deployment, ids["finished"])
     return ids
 
 
-def _month(project: Any, digest: str) -> dict[str, str]:
-    chance = random.Random(7)
-    deployment, end = project.deployment, project.deployment.clock.now
+def _month(project: Any, digest: str, end: datetime) -> dict[str, str]:
+    chance, deployment = random.Random(7), project.deployment
     ids = {}
     for day in range(DAYS, -1, -1):
-        for number in range(1 + chance.randrange(3)):
-            deployment.clock.now = end - timedelta(days=day, minutes=20 * number)
+        runs = 1 + chance.randrange(3)
+        for number in range(runs):
+            deployment.clock.now = end - timedelta(days=day, minutes=20 * (runs - number))
             job_id = f"{day * 10 + number + 1:032x}"
             failed = chance.random() < 0.1 and day > 0
             _run(project, digest, job_id, rows=chance.randrange(80_000, 400_000), failed=failed)
