@@ -95,6 +95,7 @@ def settings(served: Any, prepared: Any, policy: str) -> str:
         "owner": prepared.admin,
         "other": other,
         "examples": EXAMPLES,
+        "chains": 10 * EXAMPLES,
     }
     return SETTINGS.format(**named, worker=people["worker"], contributor=people["contributor"])
 
