@@ -57,7 +57,7 @@ def _database() -> str:
 
     server, name = os.environ[SERVER], f"bench_{secrets.token_hex(6)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # a name of ours
+        connection.execute(f"CREATE DATABASE {name}")
     return f"{server.rpartition('/')[0]}/{name}"
 
 

@@ -64,7 +64,7 @@ class _Stored(Collector):
         """Yield what the database says."""
         with self._coordinator.store.read() as session:
             counted = session.execute(select(Job.state, func.count()).group_by(Job.state)).all()
-            jobs = {state: number for state, number in counted}
+            jobs = {state: number for state, number in counted}  # noqa: C416 - rows of SQLAlchemy, not pairs
             yield _family("cape_jobs", "Jobs.", "state", {state: jobs.get(state, 0) for state in JobState})
             waiting = session.scalar(select(func.count()).where(Suggestion.state == SuggestionState.OPEN)) or 0
             yield GaugeMetricFamily("cape_suggestions_waiting", "Suggestions that wait for approval.", value=waiting)

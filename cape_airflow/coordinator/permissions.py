@@ -230,7 +230,7 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/after-review"): _votes(_OWNER),  # never one's own
     ("POST", _PROJECT_PAGE + "/suggestions/{id}/comments"): _votes(_AUTHORS),
     ("GET", _PROJECT_PAGE + "/editor"): _reads(_AUTHORS),
-    ("POST", _PROJECT_PAGE + "/editor"): Rule(Audience.PROJECT, _AUTHORS),  # shows what the form makes, and keeps nothing
+    ("POST", _PROJECT_PAGE + "/editor"): Rule(Audience.PROJECT, _AUTHORS),  # shows what the form makes; keeps nothing
     ("POST", _PROJECT_PAGE + "/editor/suggest"): _governs(_AUTHORS),
     ("GET", "/first-steps"): _SUPERVISION,
     ("POST", "/first-steps"): _ADMIN,

@@ -17,7 +17,7 @@ from cape_airflow.coordinator.audit.sinks.sink import HandlerSink, LoudHandler, 
 
 class _Handler(LoudHandler, RotatingFileHandler):
     def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=_private)
 
     def doRollover(self) -> None:  # noqa: N802 - its name in `logging`
         """Put on disk what was written, and begin a new file."""
