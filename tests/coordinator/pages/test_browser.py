@@ -118,7 +118,7 @@ def arrive(chromium: Browser, axe: str, folder: Path) -> Iterator[Callable[[str]
     contexts = []
 
     def visitor(base: str) -> Visitor:
-        contexts.append(chromium.new_context(viewport=WIDE))
+        contexts.append(chromium.new_context(viewport=WIDE, reduced_motion="reduce"))  # no colour is halfway
         return Visitor(contexts[-1].new_page(), base, axe, folder)
 
     yield visitor
