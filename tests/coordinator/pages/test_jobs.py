@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import pytest
@@ -26,9 +27,14 @@ COLUMNS = [
 ]
 
 
-def report(project: Any, number: int = 1, *, finish: dict[str, Any] | None = None, **start: Any) -> str:
+@pytest.fixture(scope="module")
+def project(shared_project: Any) -> Any:
+    return shared_project
+
+
+def report(project: Any, job_id: str | None = None, *, finish: dict[str, Any] | None = None, **start: Any) -> str:
     """Report a job that runs, or has finished; return its id."""
-    job_id = f"{number:032x}"
+    job_id = job_id or secrets.token_hex(16)
     digest = project.approved(POLICY)["digest"]
     deployment = project.deployment
     deployment.done("PUT", f"{project.path}/jobs/{job_id}", project.worker, project.job(digest, job_id, **start))
@@ -100,24 +106,25 @@ def test_what_a_worker_reports_never_becomes_markup(project: Any) -> None:
 
 def test_jobs_that_run_are_loaded_again_and_finished_ones_are_not(project: Any) -> None:
     job_id = report(project)
-    for path in ("/jobs?project=customers", f"/projects/customers/jobs/{job_id}"):
+    own = f"/projects/customers/jobs/{job_id}"
+    for path in ("/jobs?state=running", own):
         assert "hx-trigger" in page(project, path)
     progress = {"rows_in": 40, "rows_total": 160, "seconds": 4}
     project.deployment.done("POST", f"{project.path}/jobs/{job_id}/heartbeat", project.worker, progress)
-    text = page(project, "/jobs")
+    text = page(project, "/jobs?state=running")
     assert '<progress max="160" value="40"' in text
     assert "25 %" in text
-    report(project, finish={})
-    for path in ("/jobs", f"/projects/customers/jobs/{job_id}"):
+    report(project, job_id, finish={})
+    for path in ("/jobs?state=succeeded", own):
         assert "hx-trigger" not in page(project, path)
 
 
 def test_a_job_that_says_nothing_for_five_minutes_is_silent(project: Any) -> None:
-    job_id = report(project)
-    assert "silent" not in page(project, "/jobs")
+    path = f"/projects/customers/jobs/{report(project)}"
+    assert "silent" not in page(project, path)
     project.deployment.clock.turn(minutes=6)
     assert "silent" in page(project, "/jobs")
-    assert "Nothing was heard of it" in page(project, f"/projects/customers/jobs/{job_id}")
+    assert "Nothing was heard of it" in page(project, path)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +141,13 @@ def test_a_job_that_says_nothing_for_five_minutes_is_silent(project: Any) -> Non
     ],
 )
 def test_jobs_are_found_by_project_state_digest_and_day(asked: str, found: set[int], project: Any) -> None:
-    ids = {1: report(project, 1), 2: report(project, 2, finish={})}
+    ids = {1: report(project), 2: report(project, finish={})}
     text = page(project, f"/jobs?{asked}")
     assert {number for number, job_id in ids.items() if f"/jobs/{job_id}" in text} == found
 
 
 def test_jobs_come_in_pages_that_keep_the_filter(project: Any) -> None:
-    ids = [report(project, number, finish={}) for number in (1, 2, 3)]
+    ids = [report(project, finish={}) for _ in range(3)]
     text = page(project, "/jobs?limit=2&state=succeeded")
     assert ids[2] in text
     assert ids[0] not in text
