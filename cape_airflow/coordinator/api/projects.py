@@ -129,6 +129,4 @@ def _show(session: Session, project: Project) -> ProjectAnswer:
 
 def _show_contributor(contributor: Contributor) -> ContributorAnswer:
     user = contributor.user
-    return ContributorAnswer(
-        email=user.email, name=user.name, role=contributor.role, may_reveal=contributor.may_reveal
-    )
+    return ContributorAnswer(email=user.email, name=user.name, role=contributor.role, may_reveal=contributor.may_reveal)
