@@ -15,7 +15,7 @@ from cape_airflow.coordinator.pages import ROUTERS as PAGES
 from cape_airflow.coordinator.permissions import PERMISSIONS, Audience, ProjectRole, Rule
 
 OWN_TOKEN = ("DELETE", "/v1/tokens/{id}")
-ROUTES = sorted(route for route in set(PERMISSIONS) - {OWN_TOKEN} if route[1].startswith("/v1/"))
+ROUTES = sorted(route for route in set(PERMISSIONS) - {OWN_TOKEN} if route[1].startswith(("/v1/", "/metrics")))
 LOG_OUT = ("POST", "/logout")
 PAGE_ROUTES = sorted(
     route for route in set(PERMISSIONS) - {LOG_OUT} if not route[1].startswith(("/v1/", "/static/", "/metrics"))
