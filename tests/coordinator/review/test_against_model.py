@@ -13,7 +13,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -31,6 +30,11 @@ QUORUMS = st.sampled_from([{"project-owner": 1}, {"project-owner": 2}])
 ACTS = st.sampled_from(
     [act for act in Act if act not in (Act.COMMENT, Act.SUPERSEDE, Act.REINSTATE)]
     + [Act.APPROVE, Act.EDIT, Act.REBASE, Act.CONFIRM] * 3
+)
+HAPPENINGS = st.one_of(
+    st.tuples(ACTS, st.sampled_from(PEOPLE)),
+    st.tuples(ACTS, st.sampled_from(PEOPLE)),
+    st.sampled_from(["anew", "anew", "anew", "another", "cid", "old page", "new page"]),
 )
 UNDECIDED = (SuggestionState.OPEN, SuggestionState.CHANGES_REQUESTED)
 AFTERWARDS = {Act.CONFIRM: "confirm", Act.OBJECT: "object"}
@@ -67,14 +71,23 @@ class Reviewing(RuleBasedStateMachine):
     def text(name: str) -> str:
         return f"version: 2\nrules: [{{match: {{name: {name}}}, actions: [drop]}}]\n"
 
-    @rule(what=st.lists(st.tuples(ACTS, st.sampled_from(PEOPLE)), min_size=5, max_size=15), anew=st.booleans())
-    def people_act(self, what: list[tuple[Act, str]], anew: bool) -> None:
-        for act, who in what:
+    @rule(what=st.lists(HAPPENINGS, min_size=8, max_size=20))
+    def much_happens(self, what: list[tuple[Act, str] | str]) -> None:
+        for each in what:
             unreviewed = self.world.breaker is not None and not self.world.reviewed
-            if anew and self.world.state not in UNDECIDED and not unreviewed:
-                self.suggest(self.world)
-            if self.world.role(who) is not None:
-                self.somebody_acts(act, who)
+            match each:
+                case "anew" if self.world.state not in UNDECIDED and not unreviewed:
+                    self.suggest(self.world)
+                case "another":
+                    self.another_policy_is_put_in_force()
+                case "cid":
+                    self.cid_comes_or_goes()
+                case "old page" if self.world.revision > 1:
+                    self.everybody_looks_at(self.world.revision - 1)
+                case "new page":
+                    self.everybody_looks_at(self.world.revision)
+                case (act, who) if self.world.role(who) is not None:
+                    self.somebody_acts(act, who)
 
     def somebody_acts(self, act: Act, who: str) -> None:
         wrong = forbidden(self.world, act, who)
@@ -109,7 +122,6 @@ class Reviewing(RuleBasedStateMachine):
                 return self.ask("POST", f"{path}/after-review", self.tokens[who], body)
         return self.ask("POST", f"{path}/{act}", self.tokens[who], seen | {"comment": "seen"})
 
-    @rule()
     def cid_comes_or_goes(self) -> None:
         if self.world.role("cid"):
             path = f"/v1/projects/{self.label}/contributors/cid@example.com"
@@ -119,7 +131,6 @@ class Reviewing(RuleBasedStateMachine):
         role = None if self.world.role("cid") else "project-owner"
         self.world = replace(self.world, roles=(*OWNERS[:2], ("cid", role)))
 
-    @rule()
     def another_policy_is_put_in_force(self) -> None:
         name = f"other{secrets.token_hex(4)}"
         made = self.ask("POST", "suggestions", self.deployment.admin, {"title": name, "policy": self.text(name)}).json()
@@ -131,10 +142,7 @@ class Reviewing(RuleBasedStateMachine):
         self.digests[name] = made["digest"]
         self.in_force.append((made["id"], name))
 
-    @precondition(lambda self: self.world.revision > 1)
-    @rule(behind=st.integers(0, 2))
-    def everybody_looks_at_an_older_or_the_newest_page(self, behind: int) -> None:
-        revision = max(1, self.world.revision - behind)
+    def everybody_looks_at(self, revision: int) -> None:
         self.world = replace(self.world, seen=(self.world.texts[revision - 1], revision))
 
     @invariant()
@@ -158,7 +166,7 @@ def test_D3_the_service_does_what_the_model_says(deployment: Any) -> None:
     Here.texts = {name: load_policy(Reviewing.text(name)).digest for name in ("a", "b")}
     here = settings(
         max_examples=settings().max_examples // 4,
-        stateful_step_count=12,
+        stateful_step_count=8,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
