@@ -106,7 +106,6 @@ def test_A11_schemathesis_finds_nothing(
     policy_text: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    record_property: Any,
 ) -> None:
     monkeypatch.setenv("CAPE_FAILURES_PER_MINUTE", "1000000")
     served = request.getfixturevalue("served")
@@ -127,5 +126,4 @@ def test_A11_schemathesis_finds_nothing(
     found = re.search(r"(\d[\d,]*) generated", said)
     assert found, said[-3_000:]
     cases = int(found[1].replace(",", ""))
-    record_property("cases", cases)
     assert cases > max(10 * len(json.loads(answer.text)["paths"]), 10_000 * (EXAMPLES >= 60))
