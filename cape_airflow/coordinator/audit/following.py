@@ -125,7 +125,8 @@ class Watch:
         trouble = None
         try:
             for done in self.follower.follow(after, until):
-                if not self._note(done_seq=done, done_at=self.coordinator.clock(), trouble=None):
+                now = self.coordinator.clock()
+                if not self._note(done_seq=done, done_at=now, trouble=None, lease_until=now + _LEASE):
                     log.warning("another replica follows the audit log as %s by now", self.follower.name)
                     return
         except CapeError as error:
