@@ -1,6 +1,6 @@
 """A11: schemathesis, in all its phases and following the links between routes, finds nothing.
 
-By default a few cases for each route; ``SCHEMATHESIS_EXAMPLES=60`` makes it more than 10,000 on each database.
+By default a few cases for each route; ``SCHEMATHESIS_EXAMPLES=120`` makes it more than 10,000 on each database.
 """
 
 from __future__ import annotations
@@ -126,4 +126,4 @@ def test_A11_schemathesis_finds_nothing(
     found = re.search(r"(\d[\d,]*) generated", said)
     assert found, said[-3_000:]
     cases = int(found[1].replace(",", ""))
-    assert cases > max(10 * len(json.loads(answer.text)["paths"]), 10_000 * (EXAMPLES >= 60))
+    assert cases > max(10 * len(json.loads(answer.text)["paths"]), 10_000 * (EXAMPLES >= 120))
