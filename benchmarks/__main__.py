@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import inputs, job, kernels, machine, report, scale, spark
+from benchmarks import coordinator, inputs, job, kernels, machine, report, scale, spark
 from benchmarks.options import Options
 from benchmarks.report import Section
 
@@ -14,8 +14,9 @@ PARTS: dict[str, Callable[[Options], Section]] = {
     "job": job.section,
     "scale": scale.section,
     "spark": spark.section,
+    "coordinator": coordinator.section,
 }
-TAKES_LONG = ("spark",)
+ON_THEIR_OWN = ("spark", "coordinator")
 ROWS, QUICK_ROWS, ROUNDS = 10_000_000, 1_000_000, 3
 
 
@@ -27,7 +28,7 @@ def main() -> None:
     print(words[0], end="\n\n", flush=True)
     with inputs.folder(rows) as folder:
         options = Options(rows, asked.rounds, folder, not asked.no_peers)
-        for part in [asked.only] if asked.only else [name for name in PARTS if name not in TAKES_LONG]:
+        for part in [asked.only] if asked.only else [name for name in PARTS if name not in ON_THEIR_OWN]:
             words.append(str(PARTS[part](options)))
             print(words[-1], end="\n\n", flush=True)
     if asked.keep or not asked.only:

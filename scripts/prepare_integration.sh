@@ -1,7 +1,7 @@
 #!/bin/sh
-# The suite starts a throw-away PostgreSQL, Spark and YARN of its own and needs their programs, not running servers; and
-# it counts instructions with valgrind. Root on Debian: install what is missing. Anyone else: the tests that need it are
-# skipped and say so (in CI they fail).
+# The suite starts a throw-away PostgreSQL, Spark and YARN of its own and needs their programs, not running servers; it
+# counts instructions with valgrind, and looks at pages in Chromium with what npm has for it. Root on Debian: install
+# what is missing. Anyone else: the tests that need it are skipped and say so (in CI they fail).
 set -eu
 
 has_postgresql() {
@@ -16,6 +16,8 @@ has_postgresql || missing="postgresql"
 command -v valgrind >/dev/null || missing="$missing valgrind"
 command -v javac >/dev/null || missing="$missing default-jdk-headless"
 command -v mvn >/dev/null || missing="$missing maven"
+command -v chromium >/dev/null || missing="$missing chromium fonts-dejavu-core"
+command -v npm >/dev/null || missing="$missing npm"
 if [ -z "$missing" ]; then exit 0; fi
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -1,4 +1,4 @@
-"""``cape jobs`` and ``cape audit``."""
+"""``cape jobs``."""
 
 from __future__ import annotations
 
@@ -91,21 +91,6 @@ def flush(outbox: Path | None, token_id: str | None) -> None:
         click.echo(f"refused: {reason}", err=True)
     if delivery.trouble:
         raise click.ClickException(delivery.trouble)
-
-
-@click.group()
-def audit() -> None:
-    """The audit log. For admins."""
-
-
-@audit.command()
-@limit_option
-@json_option
-def view(limit: int, as_json: bool) -> None:
-    """Show who did what, newest first."""
-    columns = ("seq", "time", "event", "user_email", "project", "target_type", "target_id")
-    with connected() as client:
-        print_items(client.audit(limit=limit), columns, as_json=as_json)
 
 
 def print_columns(columns: Sequence[ColumnCounts]) -> None:

@@ -66,6 +66,11 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def visible(text: str) -> str:
+    """Return text of other people as it is, but for characters that could hide or move something on a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)
+
+
 def _cell(value: object) -> str:
     """Return a value in one line; text of other people cannot move the cursor."""
     text = "-" if value is None or value == "" else str(value)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from cape_airflow.cli.files import POLICY_FILE, read_policy
-from cape_airflow.cli.output import json_option, print_json
+from cape_airflow.cli.output import json_option, print_items, print_json
+from cape_airflow.cli.session import connected
 from cape_airflow.cli.suggestions import REVIEW
 from cape_airflow.errors import SchemaMismatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_TRIED = ("name", "decision", "nulls_before", "nulls_after", "distinct_before", "distinct_after")
 _DATA = click.option("--data", metavar="SOURCE", help="File, glob, folder or URL of the data; only schemas are read.")
 
 
@@ -97,6 +99,37 @@ def schema() -> None:
     from cape_airflow.policy import json_schema
 
     print_json(json_schema())
+
+
+@policy.command("dry-run")
+@click.argument("file", type=POLICY_FILE)
+@click.argument("source")
+@click.option("--rows", type=click.IntRange(1), default=10_000, show_default=True, help="Rows of the sample.")
+@click.option("--keys", "key_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="For `reveal`.")
+@click.option("--attach", nargs=2, metavar="PROJECT SUGGESTION", help="Show it to the reviewers of this suggestion.")
+@json_option
+def dry_run(
+    *, file: str, source: str, rows: int, key_file: Path | None, attach: tuple[str, str] | None, as_json: bool
+) -> None:
+    """Try a policy on the first rows of SOURCE: counts, and what values look like. Nothing is written.
+
+    Letters show as x and digits as 9, and only where at least ten rows look the same. Without --keys, throw-away keys
+    are used.
+    """
+    from cape_airflow.datasets import open_source
+    from cape_airflow.engines import dry_run as trial
+    from cape_airflow.keys import FileKeys
+
+    taken = trial.sample(open_source(source), rows)
+    report = trial.dry_run(read_policy(file), taken, FileKeys(key_file) if key_file else None)
+    if attach:
+        with connected() as client:
+            client.attach_dry_run(*attach, report)
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+        return
+    click.echo(f"{report.rows_in:,} rows in, {report.rows_out:,} out; policy {report.policy_digest[:12]}")
+    print_items(report.columns, _TRIED, as_json=False)
 
 
 for _name, _command in REVIEW.items():

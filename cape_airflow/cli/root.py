@@ -8,9 +8,10 @@ import click
 
 from cape_airflow import __version__
 from cape_airflow.cli.apply import apply
+from cape_airflow.cli.audit import audit
 from cape_airflow.cli.coordinator import coordinator
 from cape_airflow.cli.doctor import doctor
-from cape_airflow.cli.jobs import audit, jobs
+from cape_airflow.cli.jobs import jobs
 from cape_airflow.cli.keys import keys
 from cape_airflow.cli.login import login, logout
 from cape_airflow.cli.people import tokens, users

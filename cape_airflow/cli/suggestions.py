@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from cape_airflow.cli.files import POLICY_FILE, read_text
-from cape_airflow.cli.output import json_option, limit_option, print_item, print_items, print_json
+from cape_airflow.cli.output import json_option, limit_option, print_item, print_items, print_json, visible
+from cape_airflow.cli.review import MORE
 from cape_airflow.cli.session import connected
 from cape_airflow.errors import NotApproved
 
@@ -49,9 +50,13 @@ def get(project: str, suggestion: str, as_json: bool) -> None:
         found = client.suggestion(project, suggestion)
     print_item(found, as_json=as_json)
     if not as_json:
+        for review in found.reviews:
+            said = f"{review.verdict} of revision {review.revision}"
+            click.echo(f"{review.created_at:%Y-%m-%d %H:%M} {review.reviewer}: {said} {visible(review.comment or '')}")
         for comment in found.comments:
-            click.echo(f"{comment.created_at:%Y-%m-%d %H:%M} {comment.author}: {_visible(comment.text)}")
-        click.echo(f"\n{_visible(found.policy)}")
+            place = f"revision {comment.revision}, line {comment.line}: " if comment.line else ""
+            click.echo(f"{comment.created_at:%Y-%m-%d %H:%M} {comment.author}: {place}{visible(comment.text)}")
+        click.echo(f"\n{visible(found.policy)}")
 
 
 @suggestions.command()
@@ -70,14 +75,14 @@ def approve(project: str, suggestion: str, comment: str | None, yes: bool) -> No
             raise NotApproved(
                 "the coordinator shows a text that does not have the digest it names; nothing was approved"
             )
-        click.echo(f"{_visible(found.policy)}\n")
+        click.echo(f"{visible(found.policy)}\n")
         for finding in lint(policy):
             click.echo(str(finding))
-        click.echo(f"title   {_visible(found.title)}\nauthor  {_visible(found.author)}\ndigest  {found.digest}")
+        click.echo(f"title   {visible(found.title)}\nauthor  {visible(found.author)}\ndigest  {found.digest}")
         if not yes:
             click.confirm(f"Approve this for project {project}?", abort=True)
-        client.approve(project, suggestion, policy.digest, comment)
-    click.echo("approved")
+        decided = client.approve(project, suggestion, policy.digest, comment)
+    click.echo("approved" if decided.state == "approved" else "noted; it needs the approval of others, too")
 
 
 @suggestions.command()
@@ -95,10 +100,11 @@ def reject(project: str, suggestion: str, comment: str) -> None:
 @click.argument("project")
 @click.argument("suggestion")
 @click.argument("text")
-def comment(project: str, suggestion: str, text: str) -> None:
-    """Say something about a suggestion."""
+@click.option("--line", type=click.IntRange(1), help="The line of the policy that it is about.")
+def comment(project: str, suggestion: str, text: str, line: int | None) -> None:
+    """Say something about a suggestion, or about a line of its policy."""
     with connected() as client:
-        client.comment(project, suggestion, text)
+        client.comment(project, suggestion, text, line)
 
 
 @click.command("get")
@@ -113,8 +119,11 @@ def approved(project: str, digest: str | None, as_json: bool) -> None:
         approval = policy.approval.model_dump(mode="json")
         print_json({"digest": policy.digest, "approval": approval, "policy": policy.text})
     else:
-        click.echo(_visible(policy.text))
+        click.echo(visible(policy.text))
 
+
+for _command in MORE:
+    suggestions.add_command(_command)
 
 REVIEW = {
     "create": create,
@@ -126,8 +135,3 @@ REVIEW = {
     "get": approved,
 }
 """The verbs of the old command line, by their old names."""
-
-
-def _visible(text: str) -> str:
-    """Return text of other people as it is, but for characters that could hide or move something on a terminal."""
-    return "".join(char if char.isprintable() or char == "\n" else ascii(char)[1:-1] for char in text)

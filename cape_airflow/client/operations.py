@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from pydantic import BaseModel
 
 from cape_airflow.client.address import path_of
-from cape_airflow.client.protocol import Answer, Conversation, Request, T, json_of, nothing
+from cape_airflow.client.asking import given
+from cape_airflow.client.protocol import Answer, Conversation, Request, json_of, nothing
 from cape_airflow.client.results import (
     ApprovedPolicy,
     AuditEntry,
     Contributor,
-    Item,
     Job,
+    KeyMaterial,
     NewToken,
-    Page,
     Project,
     ProjectKey,
     SignedPolicy,
     SigningKey,
-    Suggestion,
     Token,
     User,
     Version,
 )
 from cape_airflow.client.retry import Limits, exchange
+from cape_airflow.client.review_operations import ReviewOperations
 from cape_airflow.client.trust import TrustedKeys, check, trusted_keys
-from cape_airflow.errors import CoordinatorProtocolError
 from cape_airflow.jobs import JobFinish, JobStart, Progress
 from cape_airflow.keys import Key
-from cape_airflow.keys.written import WrittenKey
-
-_PAGE = 200
 
 
-class Operations:
+class Operations(ReviewOperations):
     """What can be asked of a coordinator, and what is remembered between calls: trusted keys and policies by ETag.
 
     Args:
@@ -49,13 +44,9 @@ class Operations:
     """
 
     def __init__(self, limits: Limits, signing_keys: tuple[str, ...] | None = None) -> None:
-        self._limits = limits
+        super().__init__(limits)
         self._trusted: TrustedKeys | None = None if signing_keys is None else trusted_keys(signing_keys)
         self._policies: dict[str, tuple[str, SignedPolicy]] = {}
-
-    def call(self, request: Request[T]) -> Conversation[T]:
-        """Make one request of the caller's own."""
-        return exchange(request, self._limits, self._limits.expiry())
 
     # The coordinator and oneself
 
@@ -94,36 +85,6 @@ class Operations:
         self._policies[path] = (etag, signed)
         return approved
 
-    def suggest(self, project: str, title: str, policy: str, description: str = "") -> Conversation[Suggestion]:
-        """Suggest a policy, given as its text."""
-        body = {"title": title, "description": description, "policy": policy}
-        return self._create(("projects", project, "suggestions"), Suggestion, body)
-
-    def suggestions(self, project: str, limit: int | None = None) -> Conversation[tuple[Suggestion, ...]]:
-        """Return the suggestions of a project, at most `limit`."""
-        return self._list(("projects", project, "suggestions"), Suggestion, limit)
-
-    def suggestion(self, project: str, suggestion_id: str) -> Conversation[Suggestion]:
-        """Return one suggestion."""
-        path = path_of("projects", project, "suggestions", suggestion_id)
-        return self.call(Request("GET", path, json_of(Suggestion)))
-
-    def approve(
-        self, project: str, suggestion_id: str, digest: str, comment: str | None = None
-    ) -> Conversation[Suggestion]:
-        """Approve the suggestion with exactly this digest; never one's own."""
-        body = {"digest": digest} | ({"comment": comment} if comment else {})
-        return self._create(("projects", project, "suggestions", suggestion_id, "approve"), Suggestion, body)
-
-    def reject(self, project: str, suggestion_id: str, digest: str, comment: str) -> Conversation[Suggestion]:
-        """Reject the suggestion with exactly this digest, and say why."""
-        body = {"digest": digest, "comment": comment}
-        return self._create(("projects", project, "suggestions", suggestion_id, "reject"), Suggestion, body)
-
-    def comment(self, project: str, suggestion_id: str, text: str) -> Conversation[Suggestion]:
-        """Say something about a suggestion."""
-        return self._create(("projects", project, "suggestions", suggestion_id, "comments"), Suggestion, {"text": text})
-
     # Projects and people
 
     def projects(self, limit: int | None = None) -> Conversation[tuple[Project, ...]]:
@@ -135,7 +96,7 @@ class Operations:
     ) -> Conversation[Project]:
         """Create a project; the coordinator makes the label from the name where none is given."""
         body = {"name": name, "label": label, "description": description}
-        return self._create(("projects",), Project, _given(body))
+        return self._create(("projects",), Project, given(body))
 
     def project(self, label: str) -> Conversation[Project]:
         """Return one project."""
@@ -145,7 +106,7 @@ class Operations:
         self, label: str, name: str | None = None, description: str | None = None
     ) -> Conversation[Project]:
         """Give a project another name or description; None leaves it as it is."""
-        body = _given({"name": name, "description": description})
+        body = given({"name": name, "description": description})
         return self.call(Request("PATCH", path_of("projects", label), json_of(Project), body, repeatable=True))
 
     def contributors(self, project: str) -> Conversation[tuple[Contributor, ...]]:
@@ -176,7 +137,7 @@ class Operations:
     ) -> Conversation[NewToken]:
         """Create an API token for oneself, or as an admin for another user. The token is shown only now."""
         body = {"description": description, "user_email": user_email, "expires_in_days": expires_in_days}
-        return self._create(("tokens",), NewToken, _given(body))
+        return self._create(("tokens",), NewToken, given(body))
 
     def tokens(self, limit: int | None = None) -> Conversation[tuple[Token, ...]]:
         """Return what is known of one's tokens; of everybody's for an admin."""
@@ -188,9 +149,12 @@ class Operations:
 
     # Project keys
 
-    def create_key(self, project: str, name: str, size: int | None = None) -> Conversation[ProjectKey]:
+    def create_key(
+        self, project: str, name: str, size: int | None = None, rotate_after_days: int | None = None
+    ) -> Conversation[ProjectKey]:
         """Have the coordinator generate a key of 32 or 64 bytes; None leaves the size to it."""
-        return self._create(("projects", project, "keys"), ProjectKey, _given({"name": name, "bytes": size}))
+        body = {"name": name, "bytes": size, "rotate_after_days": rotate_after_days}
+        return self._create(("projects", project, "keys"), ProjectKey, given(body))
 
     def keys(self, project: str) -> Conversation[tuple[ProjectKey, ...]]:
         """Return what is known of the project's keys; never their material."""
@@ -199,6 +163,26 @@ class Operations:
     def rotate_key(self, project: str, name: str) -> Conversation[ProjectKey]:
         """Add a version to a key and make it the primary one."""
         return self._create(("projects", project, "keys", name, "rotate"), ProjectKey, None)
+
+    def set_key_rotation(self, project: str, name: str, days: int | None) -> Conversation[ProjectKey]:
+        """Say after how many days a key is to be rotated; None where nobody is to be reminded."""
+        path = path_of("projects", project, "keys", name)
+        body = {"rotate_after_days": days}
+        return self.call(Request("PATCH", path, json_of(ProjectKey), body, repeatable=True))
+
+    def retire_key(self, project: str, name: str, version: int) -> Conversation[ProjectKey]:
+        """Let an older version of a key reveal what it has made, and make nothing new."""
+        return self._create(("projects", project, "keys", name, "versions", str(version), "retire"), ProjectKey, None)
+
+    def destroy_key(self, project: str, name: str, version: int, confirm: str) -> Conversation[ProjectKey]:
+        """Erase a retired version of a key for ever; `confirm` is the name of the key once more."""
+        path = ("projects", project, "keys", name, "versions", str(version), "destroy")
+        return self._create(path, ProjectKey, {"confirm": confirm})
+
+    def set_reveal(self, project: str, email: str, may_reveal: bool) -> Conversation[Contributor]:
+        """Let a worker turn tokens of the project back, or no longer."""
+        path = path_of("projects", project, "contributors", email, "reveal")
+        return self.call(Request("PUT", path, json_of(Contributor), {"may_reveal": may_reveal}))
 
     def key_material(self, project: str, name: str) -> Conversation[Key]:
         """Return a key with its material. For workers only; every such call is audited."""
@@ -235,33 +219,9 @@ class Operations:
         """Return the audit log, newest first. For admins."""
         return self._list(("audit",), AuditEntry, limit)
 
-    def _create(self, path: tuple[str, ...], kind: type[T], body: Mapping[str, Any] | None) -> Conversation[T]:
-        return self.call(Request("POST", path_of(*path), json_of(kind), body, keyed=True))
-
     def _report(self, project: str, job_id: str, what: str, body: BaseModel) -> Conversation[Job]:
         path = path_of("projects", project, "jobs", job_id, what)
         return self.call(Request("POST", path, _job(job_id), body, repeatable=True))
-
-    def _list(
-        self, path: tuple[str, ...], kind: type[Item], limit: int | None = None, *, expiry: float | None = None
-    ) -> Conversation[tuple[Item, ...]]:
-        """Turn the pages until their end, or until there are `limit` items."""
-        expiry = self._limits.expiry() if expiry is None else expiry
-        items: list[Item] = []
-        query = {"limit": str(min(limit or _PAGE, _PAGE))}
-        while True:
-            request = Request("GET", path_of(*path), json_of(Page[kind]), query=query)  # type: ignore[valid-type]
-            page = yield from exchange(request, self._limits, expiry)
-            items += page.items
-            if page.next is None or (limit is not None and len(items) >= limit):
-                return tuple(items[:limit])
-            if page.next == query.get("after"):
-                raise CoordinatorProtocolError(f"{request}: the list does not get on")
-            query = {**query, "after": page.next}
-
-
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _policy_request(path: str, known: tuple[str, SignedPolicy] | None) -> Request[tuple[str, SignedPolicy]]:
@@ -292,4 +252,4 @@ def _job(job_id: str) -> Callable[[Answer], Job]:
 
 
 def _key(name: str) -> Callable[[Answer], Key]:
-    return lambda answer: json_of(WrittenKey)(answer).key(name)
+    return lambda answer: json_of(KeyMaterial)(answer).key(name)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue, PlainValidator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, PlainValidator
 
 from cape_airflow.jobs import ColumnCounts, JobState, Progress
 from cape_airflow.keys import Secret
+from cape_airflow.keys.written import WrittenKey
 from cape_airflow.policy import Policy
 
 Item = TypeVar("Item")
+_SOON = timedelta(days=14)
 
 
 def _secret(value: object) -> Secret:
@@ -22,38 +24,40 @@ def _secret(value: object) -> Secret:
     return Secret(value.encode())
 
 
-class _Result(BaseModel):
+class Result(BaseModel):
+    """What came; frozen."""
+
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Page(_Result, Generic[Item]):
+class Page(Result, Generic[Item]):
     """One page of a list; `next` is the cursor of the page after it, None at the end."""
 
     items: tuple[Item, ...]
     next: str | None = None
 
 
-class Version(_Result):
+class Version(Result):
     """The version of the coordinator."""
 
     version: str
 
 
-class SigningKey(_Result):
+class SigningKey(Result):
     """An Ed25519 public key that approvals are signed with, base64url."""
 
     key_id: str
     public_key: str
 
 
-class Membership(_Result):
+class Membership(Result):
     """A project that a user belongs to, and as what."""
 
     label: str
     role: str
 
 
-class User(_Result):
+class User(Result):
     """A user; `projects` is only known of oneself."""
 
     id: str
@@ -63,15 +67,19 @@ class User(_Result):
     projects: tuple[Membership, ...] = ()
 
 
-class Contributor(_Result):
-    """A member of a project: project-owner, project-contributor, project-reader or worker."""
+class Contributor(Result):
+    """A member of a project: project-owner, project-contributor, project-reader or worker.
+
+    `may_reveal` says of a worker whether he may turn tokens back.
+    """
 
     email: str
     name: str
     role: str
+    may_reveal: bool = False
 
 
-class Project(_Result):
+class Project(Result):
     """A project: pending until it has an approved policy, then active."""
 
     label: str
@@ -81,33 +89,7 @@ class Project(_Result):
     policy_digest: str | None
 
 
-class Comment(_Result):
-    """What somebody said about a suggestion."""
-
-    author: str
-    text: str
-    created_at: datetime
-
-
-class Suggestion(_Result):
-    """A proposed policy version: open, approved or rejected."""
-
-    id: str
-    project: str
-    title: str
-    description: str
-    state: str
-    digest: str
-    author: str
-    created_at: datetime
-    reviewed_by: str | None
-    reviewed_at: datetime | None
-    review_comment: str | None
-    comments: tuple[Comment, ...]
-    policy: str
-
-
-class SignedPolicy(_Result):
+class SignedPolicy(Result):
     """An approved policy as it came: nothing in it is believed before `trust` has checked it."""
 
     project: str
@@ -117,7 +99,7 @@ class SignedPolicy(_Result):
     signature: str
 
 
-class Approval(_Result):
+class Approval(Result):
     """What was signed when a policy was approved."""
 
     project: str
@@ -125,6 +107,19 @@ class Approval(_Result):
     suggestion_id: str
     approved_at: datetime
     key_id: str
+    expires_at: AwareDatetime | None = None
+    break_glass: bool = False
+
+    def has_run_out(self, now: datetime) -> bool:
+        """Whether the policy must be certified again before it runs."""
+        return self.expires_at is not None and now >= self.expires_at
+
+    def warnings(self, now: datetime) -> Iterator[str]:
+        """Yield what whoever runs it should know: it ends within two weeks, or nobody has reviewed it."""
+        if self.break_glass:
+            yield "this policy was put in force without a review (break-glass); an after-review is due"
+        if self.expires_at is not None and self.expires_at - now <= _SOON:
+            yield f"the approval of this policy ends on {self.expires_at:%Y-%m-%d %H:%M} UTC; have it certified again"
 
 
 @dataclass(frozen=True)
@@ -146,7 +141,7 @@ class ApprovedPolicy:
     approval: Approval
 
 
-class Token(_Result):
+class Token(Result):
     """What is known of an API token; never the token itself."""
 
     id: str
@@ -164,22 +159,38 @@ class NewToken(Token):
     token: Annotated[Secret, PlainValidator(_secret)]
 
 
-class KeyVersion(_Result):
-    """One version of a project key."""
+class KeyVersion(Result):
+    """One version of a project key: enabled, retired or destroyed.
+
+    `receipt` is what the audit log names a destroyed one by.
+    """
 
     version: int
     created_at: datetime
+    state: str = "enabled"
+    retired_at: datetime | None = None
+    destroyed_at: datetime | None = None
+    receipt: str | None = None
 
 
-class ProjectKey(_Result):
+class ProjectKey(Result):
     """What is known of a project key; never its material. New tokens are made with version `primary`."""
 
     name: str
     primary: int
     versions: tuple[KeyVersion, ...]
+    rotate_after_days: int | None = None
+    rotation_due_at: datetime | None = None
+    near_rotation: bool = False
 
 
-class Job(_Result):
+class KeyMaterial(WrittenKey):
+    """A key in clear, as a worker gets it: he reveals only where the coordinator says that he may."""
+
+    may_reveal: bool = False
+
+
+class Job(Result):
     """One run of a plan, as the coordinator knows it.
 
     Args:
@@ -210,7 +221,7 @@ class Job(_Result):
     application_id: str | None = None
 
 
-class AuditEntry(_Result):
+class AuditEntry(Result):
     """One event of the audit log; `seq` orders them."""
 
     seq: int

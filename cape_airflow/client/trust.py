@@ -2,7 +2,8 @@
 
 - the approval is signed (Ed25519, RFC 8032, over the RFC 8785 canonical JSON of it) by a key we trust;
 - it speaks of the project and, where one was asked for, the digest that we asked for;
-- the digest of the text, computed here, is the digest that was approved.
+- the digest of the text, computed here, is the digest that was approved;
+- where the approval says until when it counts, that moment is not past.
 
 Whatever fails is `NotApproved`, so that nothing runs. Which keys are trusted is pinned by the caller; without that,
 the coordinator's own keys at the first fetch are, for as long as the client lives.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 import rfc8785
 from cryptography.exceptions import InvalidSignature
@@ -45,12 +47,15 @@ def trusted_keys(public_keys: Iterable[str]) -> TrustedKeys:
     return keys
 
 
-def check(signed: SignedPolicy, keys: TrustedKeys, project: str, digest: str | None = None) -> ApprovedPolicy:
+def check(
+    signed: SignedPolicy, keys: TrustedKeys, project: str, digest: str | None = None, *, now: datetime | None = None
+) -> ApprovedPolicy:
     """Return the policy where every rule above holds.
 
     Args:
         project: the label that was asked for.
         digest: the digest that was asked for; None for whichever is approved now.
+        now: aware; None for the time of this machine.
 
     Raises:
         NotApproved: a rule does not hold; says which.
@@ -60,6 +65,12 @@ def check(signed: SignedPolicy, keys: TrustedKeys, project: str, digest: str | N
         raise _refused(project, f"its approval is for project `{_short(approval.project)}`")
     if digest is not None and approval.digest != digest:
         raise _refused(project, f"its approval is for digest {_short(approval.digest)}, not {_short(digest)}")
+    if approval.has_run_out(now or datetime.now(UTC)):
+        raise _refused(
+            project,
+            f"its approval ran out on {approval.expires_at:%Y-%m-%d %H:%M} UTC; have it certified again: "
+            f"cape suggestions again {project} {_short(approval.digest)}",
+        )
     try:
         policy = load_policy(signed.policy)
     except PolicyError as error:

@@ -9,6 +9,6 @@ from importlib.util import find_spec
 
 from cape_airflow.errors import MissingExtra
 
-for _package in ("alembic", "fastapi", "filelock", "pydantic_settings", "sqlalchemy", "uvicorn"):
+for _package in ("alembic", "fastapi", "filelock", "graphql", "pydantic_settings", "sqlalchemy", "uvicorn"):
     if find_spec(_package) is None:
         raise MissingExtra(_package, "coordinator")

@@ -14,8 +14,9 @@ from cape_airflow.coordinator.api_tokens import ApiToken
 from cape_airflow.coordinator.call import Coordinator
 from cape_airflow.coordinator.permissions import Audience, ProjectRole, Role, Rule
 from cape_airflow.coordinator.problems import Problem, missing
+from cape_airflow.coordinator.review.quorum import names_auditors
 from cape_airflow.coordinator.seals import Seals
-from cape_airflow.coordinator.store.models import Contributor, Project, Token, User
+from cape_airflow.coordinator.store.models import BrowserSession, Contributor, Project, Token, User
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def presented_token(request: Request, coordinator: Coordinator) -> ApiToken:
     """
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        raise _unauthenticated("send an API token: Authorization: Bearer <token>")
+        raise unauthenticated("send an API token: Authorization: Bearer <token>")
     try:
         return ApiToken.parse(credentials.strip())
     except ValueError:
@@ -53,6 +54,8 @@ def authenticate(coordinator: Coordinator, session: Session, presented: ApiToken
     if token is None or not presented.matches(token.secret_digest):
         raise _failure(coordinator, address, "this API token is not known")
     coordinator.seals.check(token, token.user)
+    if token.user.deactivated_at is not None:
+        raise _failure(coordinator, address, "this account is deactivated; ask an admin")
     if token.revoked_at is not None:
         raise _failure(coordinator, address, "this API token was revoked")
     if coordinator.clock() >= token.expires_at:
@@ -69,8 +72,8 @@ def authorise(seals: Seals, session: Session, rule: Rule, user: User, label: str
     """
     if rule.audience is Audience.PROJECT:
         return _authorise_in_project(seals, session, rule, user, label)
-    if rule.audience is Audience.ADMIN and user.role is not Role.ADMIN:
-        raise forbidden("an admin")
+    if rule.audience is Audience.ADMIN and not _without_membership(rule, user):
+        raise forbidden("an admin or an auditor" if rule.auditor else "an admin")
     if rule.audience is Audience.PERSON and _is_worker(seals, session, user):
         raise forbidden("people; the tokens of workers are made by an admin")
     return None
@@ -81,11 +84,13 @@ def forbidden(who: str) -> Problem:
     return Problem(403, "forbidden", f"this may only be done by {who}")
 
 
-def note_use(coordinator: Coordinator, session: Session, token: Token, *, writes: bool, now: datetime) -> None:
-    """Write down that the token is in use, once a minute. A reading request goes on where that cannot be written."""
-    if token.last_used_at is not None and abs(now - token.last_used_at) < _USE_NOTED_EVERY:
+def note_use(
+    coordinator: Coordinator, session: Session, row: Token | BrowserSession, *, writes: bool, now: datetime
+) -> None:
+    """Write down that it is in use, once a minute. A reading request goes on where that cannot be written."""
+    if row.last_used_at is not None and abs(now - row.last_used_at) < _USE_NOTED_EVERY:
         return
-    statement = update(Token).where(Token.seq == token.seq).values(last_used_at=now)
+    statement = update(type(row)).where(type(row).seq == row.seq).values(last_used_at=now)
     if writes:
         session.execute(statement)
         return
@@ -94,7 +99,7 @@ def note_use(coordinator: Coordinator, session: Session, token: Token, *, writes
             aside.execute(statement)
             aside.commit()
     except OperationalError:
-        log.warning("the database takes no writes; the use of token %s was not noted", token.id)
+        log.warning("the database takes no writes; the use of %s %s was not noted", row.__tablename__, row.id)
 
 
 def _authorise_in_project(seals: Seals, session: Session, rule: Rule, user: User, label: str | None) -> Project:
@@ -107,12 +112,25 @@ def _authorise_in_project(seals: Seals, session: Session, rule: Rule, user: User
         select(Contributor).where(Contributor.project_seq == project.seq, Contributor.user_seq == user.seq)
     )
     seals.check(project, *([membership] if membership else []))
+    if _without_membership(rule, user):
+        return project
+    if user.role is Role.AUDITOR:
+        if rule.voter and names_auditors(seals, session, project):
+            return project
+        raise forbidden("members of the project; an auditor only reads")
     role = membership.role if membership else None
-    if role in rule.roles or (rule.admin and user.role is Role.ADMIN):
+    if role in rule.roles:
         return project
     if role is None:
         raise missing("project")
     raise forbidden(" or ".join(sorted(rule.roles)) + " of the project")
+
+
+def _without_membership(rule: Rule, user: User) -> bool:
+    """Whether what the user is to the whole deployment is enough."""
+    if user.role is Role.ADMIN:
+        return rule.admin or rule.audience is Audience.ADMIN
+    return user.role is Role.AUDITOR and rule.auditor
 
 
 def _is_worker(seals: Seals, session: Session, user: User) -> bool:
@@ -120,15 +138,16 @@ def _is_worker(seals: Seals, session: Session, user: User) -> bool:
     memberships = session.scalars(select(Contributor).where(Contributor.user_seq == user.seq)).all()
     seals.check(*memberships)
     roles = {membership.role for membership in memberships}
-    return user.role is not Role.ADMIN and roles == {ProjectRole.WORKER}
+    return user.role is Role.USER and roles == {ProjectRole.WORKER}
 
 
 def _failure(coordinator: Coordinator, address: str, message: str) -> Problem:
     seconds = coordinator.throttle.fail(address, coordinator.clock())
     if seconds:
         return Problem(429, "too-many-failures", "too many failed authentications", {"Retry-After": str(seconds)})
-    return _unauthenticated(message)
+    return unauthenticated(message)
 
 
-def _unauthenticated(message: str) -> Problem:
+def unauthenticated(message: str) -> Problem:
+    """Return the 401 with the challenge of RFC 6750."""
     return Problem(401, "unauthenticated", message, {"WWW-Authenticate": "Bearer"})

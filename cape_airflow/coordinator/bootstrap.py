@@ -1,4 +1,4 @@
-"""What is done on the coordinator's own machine: migrate, make the first admin, let an admin in again, serve."""
+"""What is done on the coordinator's own machine: migrate, make the first admin, let an admin in again, poll."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ from datetime import timedelta
 from threading import Event as Signal
 from typing import Any
 
-import uvicorn
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.api.shapes import Email, Line
-from cape_airflow.coordinator.app import create_app
-from cape_airflow.coordinator.audit import Event
-from cape_airflow.coordinator.call import Coordinator
+from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.clock import system_clock
-from cape_airflow.coordinator.people import find_user, new_token, new_user
+from cape_airflow.coordinator.one_time_links import address_of_link, create_link
+from cape_airflow.coordinator.people import create_user, find_user, store_token
 from cape_airflow.coordinator.permissions import Role
 from cape_airflow.coordinator.polling import Poller
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.startup import start
+from cape_airflow.coordinator.store import WritingSession
 from cape_airflow.coordinator.store.migrate import exclusive
-from cape_airflow.coordinator.store.models import AuditRow, Token, User
+from cape_airflow.coordinator.store.models import User
 from cape_airflow.errors import CoordinatorError
 
 _LIFE = timedelta(days=90)
-_CONNECTIONS = 512  # so many bodies may wait in memory for their turn
-_GRACE_SECONDS = 20
 
 
 def initialise(settings: Settings, email: str, name: str) -> str:
@@ -42,14 +38,11 @@ def initialise(settings: Settings, email: str, name: str) -> str:
         CoordinatorError: there are users already; or the email or the name is none.
     """
     email, name = _checked(Email, "email", email), _checked(Line, "name", name)
-    with _local(settings) as (coordinator, session):
-        if session.scalar(select(func.count()).select_from(User)):
+    with _local(settings) as call:
+        if call.session.scalar(select(func.count()).select_from(User)):
             raise CoordinatorError("there are users already; an admin makes new users and tokens")
-        user = new_user(email, name, Role.ADMIN, coordinator.clock())
-        coordinator.seals.put(user)
-        session.add(user)
-        _record(session, Event.CREATE_USER, "user", user, user)
-        return _hand_out_token(coordinator, session, user, "first admin")
+        user = create_user(call, email, name, Role.ADMIN)
+        return _hand_out_token(call, user, "first admin")
 
 
 def recover(settings: Settings, email: str) -> str:
@@ -61,30 +54,26 @@ def recover(settings: Settings, email: str) -> str:
     Raises:
         CoordinatorError: no admin has this email.
     """
-    with _local(settings) as (coordinator, session):
-        user = find_user(session, email.lower())
-        if user is None or user.role is not Role.ADMIN or not coordinator.seals.intact(user):
-            raise CoordinatorError("no admin has this email")
-        return _hand_out_token(coordinator, session, user, "recovered on the coordinator's machine")
+    with _local(settings) as call:
+        return _hand_out_token(call, _admin(call, email), "recovered on the coordinator's machine")
+
+
+def link(settings: Settings, email: str) -> str:
+    """Make a one-time link with which an admin sets his password, on the machine of the coordinator.
+
+    Returns:
+        The link; where the settings do not say where the coordinator is, it begins with the path.
+
+    Raises:
+        CoordinatorError: no admin has this email.
+    """
+    with _local(settings) as call:
+        return address_of_link((settings.public_url or "").rstrip("/"), create_link(call, _admin(call, email)))
 
 
 def migrate(settings: Settings) -> None:
     """Bring the database to this version's schema, making it where there is none."""
     start(settings, system_clock)
-
-
-def serve(settings: Settings, host: str, port: int) -> None:
-    """Serve until a signal says stop."""
-    uvicorn.run(
-        create_app(settings),
-        host=host,
-        port=port,
-        ssl_certfile=settings.tls_cert,
-        ssl_keyfile=settings.tls_key,
-        server_header=False,
-        limit_concurrency=_CONNECTIONS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
 
 
 def poll(settings: Settings, stop: Signal) -> None:
@@ -103,27 +92,24 @@ def poll(settings: Settings, stop: Signal) -> None:
 
 
 @contextmanager
-def _local(settings: Settings) -> Iterator[tuple[Coordinator, Session]]:
-    """Yield a coordinator of this process, and the one session that writes to its database now."""
+def _local(settings: Settings) -> Iterator[Call]:
+    """Yield a call of nobody in particular, in the one transaction that writes to the database now."""
     coordinator = start(settings, system_clock)
-    with closing(coordinator.store), exclusive(coordinator.store) as connection, Session(connection) as session:
-        yield coordinator, session
-        session.flush()
+    with closing(coordinator.store), exclusive(coordinator.store) as connection, WritingSession(connection) as session:
+        yield Call(coordinator, session, None, None, coordinator.clock(), None, None)
+        session.commit()
 
 
-def _hand_out_token(coordinator: Coordinator, session: Session, user: User, description: str) -> str:
-    now = coordinator.clock()
-    row, token = new_token(user, description, now + _LIFE, now)
-    coordinator.seals.put(row)
-    session.add(row)
-    _record(session, Event.CREATE_TOKEN, "token", row, user)
+def _admin(call: Call, email: str) -> User:
+    user = find_user(call.session, email.lower())
+    if user is None or user.role is not Role.ADMIN or user.deactivated_at or not call.seals.intact(user):
+        raise CoordinatorError("no admin has this email")
+    return user
+
+
+def _hand_out_token(call: Call, user: User, description: str) -> str:
+    _, token = store_token(call, user, description, call.now + _LIFE)
     return token.write()
-
-
-def _record(session: Session, event: Event, kind: str, made: User | Token, of: User) -> None:
-    session.add(
-        AuditRow(time=made.created_at, event=event.value, target_type=kind, target_id=made.id, target_label=of.email)
-    )
 
 
 def _checked(kind: Any, what: str, text: str) -> str:

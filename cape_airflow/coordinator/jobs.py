@@ -7,9 +7,6 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import unquote
-
 from sqlalchemy import Select, select
 
 from cape_airflow.coordinator.audit import Event
@@ -19,11 +16,7 @@ from cape_airflow.coordinator.review import approval_of
 from cape_airflow.coordinator.store import insert_if_absent
 from cape_airflow.coordinator.store.models import Job, JobApplication, JobColumn
 from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Progress
-
-# In any part of `simplecache::s3://...`; a password may hold a slash, so that after `name:` none ends the authority.
-_USER = re.compile(r"://([^/?#\\]*@|[^/?#\\:]*:(?!:).*@)", re.DOTALL)
-_PARAMETER = re.compile(r"[?&;#]([^=&;#/]+)=")
-_SECRET = re.compile(r"(^|[^a-z])sig($|[^a-z])|signature|token|key|credential|passw|secret", re.IGNORECASE)
+from cape_airflow.urls import holds_credentials
 
 
 def start_job(call: Call, report: JobStart) -> tuple[Job, bool]:
@@ -147,15 +140,10 @@ def _one(call: Call, query: Select[Job]) -> Job:
 
 def _check_start(call: Call, report: JobStart) -> None:
     for field in ("source", "target"):
-        if _holds_credentials(getattr(report, field)):
+        if holds_credentials(getattr(report, field)):
             raise Problem(422, "credentials", f"body.{field}: the URL holds credentials; leave them out")
     if approval_of(call, report.policy_digest) is None:
         raise Problem(409, "policy-not-approved", "the policy of this job is not approved in the project")
-
-
-def _holds_credentials(url: str) -> bool:
-    parameters = map(unquote, _PARAMETER.findall(url)) if "://" in url else ()
-    return bool(_USER.search(url)) or any(map(_SECRET.search, parameters))
 
 
 def _column(position: int, counts: ColumnCounts) -> JobColumn:

@@ -12,6 +12,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, IntegrityError, InternalError, OperationalError, SQLAlchemyError, TimeoutError
 from starlette.exceptions import HTTPException
 
+from cape_airflow.coordinator.permissions import PERMISSIONS
+
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = "2"
@@ -43,16 +45,22 @@ def busy(message: str) -> Problem:
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` answer every failure in one shape."""
+    """Make `app` answer every failure in one shape; `Edge` answers those that nobody foresaw."""
     app.exception_handler(HTTPException)(_refused)
     app.exception_handler(RequestValidationError)(_invalid)
     app.exception_handler(SQLAlchemyError)(_database)
-    app.exception_handler(Exception)(_unexpected)
 
 
 def _refused(request: Request, error: HTTPException) -> JSONResponse:
     code = error.code if isinstance(error, Problem) else _HTTP_CODES.get(error.status_code, "refused")
-    return _answer(request, error.status_code, code, str(error.detail), error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return _answer(request, error.status_code, code, str(error.detail), headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return all methods of the path (RFC 9110 section 10.2.1); Starlette knows those of its first route only."""
+    place = request.scope["route"].path
+    return ", ".join(sorted(method for method, path in PERMISSIONS if path == place))
 
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -70,10 +78,11 @@ def _database(request: Request, error: SQLAlchemyError) -> JSONResponse:
     ):
         log.error("database trouble: %s", type(getattr(error, "orig", None) or error).__name__)
         return _refused(request, busy("the database cannot do this now; nothing was changed; try again"))
-    return _unexpected(request, error)
+    return unexpected(request, error)
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def unexpected(request: Request, error: Exception) -> JSONResponse:
+    """Return the 500 for what nobody foresaw, and write to the log what it was."""
     log.error("request %s failed", request.state.request_id, exc_info=error)
     return _answer(request, 500, "internal", "the coordinator failed; its log says why, under this request id")
 

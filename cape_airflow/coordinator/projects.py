@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call
@@ -12,7 +12,7 @@ from cape_airflow.coordinator.identifiers import new_id
 from cape_airflow.coordinator.people import find_user
 from cape_airflow.coordinator.permissions import ProjectRole
 from cape_airflow.coordinator.problems import Problem, missing
-from cape_airflow.coordinator.store.models import Contributor, Project
+from cape_airflow.coordinator.store.models import Contributor, Project, User
 
 _MEMBERS = (ProjectRole.OWNER, ProjectRole.CONTRIBUTOR, ProjectRole.READER)
 
@@ -30,7 +30,7 @@ def create_project(call: Call, name: str, label: str | None, description: str) -
     if call.session.scalar(select(Project.seq).where(Project.label == label)) is not None:
         raise Problem(409, "already-exists", "there is a project with this label already")
     project = Project(id=new_id(call.now), label=label, name=name, description=description, created_at=call.now)
-    owner = Contributor(project=project, user=call.user, role=ProjectRole.OWNER, created_at=call.now)
+    owner = _contributor(call, project, call.user, ProjectRole.OWNER)
     for row in (project, owner):
         call.seals.put(row)
         call.session.add(row)
@@ -39,8 +39,8 @@ def create_project(call: Call, name: str, label: str | None, description: str) -
 
 
 def projects(call: Call) -> Select[Project]:
-    """Return the query of the projects that the caller is a member of; as an admin, of all."""
-    if call.by_admin:
+    """Return the query of the projects that the caller is a member of; as an admin or auditor, of all."""
+    if call.sees_all:
         return select(Project)
     mine = select(Contributor.project_seq).where(Contributor.user_seq == call.user.seq, Contributor.role.in_(_MEMBERS))
     return select(Project).where(Project.seq.in_(mine))
@@ -72,7 +72,7 @@ def set_contributor(call: Call, email: str, role: ProjectRole) -> Contributor:
         raise Problem(403, "own-role", "nobody changes his own role; ask another owner")
     contributor = _find(call, email)
     if contributor is None:
-        contributor = Contributor(project=call.project, user=user, role=role, created_at=call.now)
+        contributor = _contributor(call, call.project, user, role)
     elif contributor.role is not role and ProjectRole.WORKER in (contributor.role, role):
         raise Problem(409, "other-role", "a worker has no other role in the project; remove him from it first")
     contributor.role = role
@@ -80,6 +80,24 @@ def set_contributor(call: Call, email: str, role: ProjectRole) -> Contributor:
     call.session.add(contributor)
     call.record(Event.UPDATE_CONTRIBUTOR, "contributor", user.id, f"{email} {role}")
     return contributor
+
+
+def set_reveal(call: Call, email: str, may_reveal: bool) -> Contributor:
+    """Let a worker reveal what the project's keys have hidden, or no longer.
+
+    Raises:
+        Problem: 404 where he is not in the project; 409 ``not-a-worker``; 403 ``tampered``.
+    """
+    worker = _find(call, email)
+    if worker is None:
+        raise missing("contributor")
+    call.seals.check(worker)
+    if worker.role is not ProjectRole.WORKER:
+        raise Problem(409, "not-a-worker", "only workers get keys, so only they can be let reveal")
+    worker.may_reveal = may_reveal
+    call.seals.put(worker)
+    call.record(Event.GRANT_REVEAL if may_reveal else Event.WITHDRAW_REVEAL, "contributor", worker.user.id, email)
+    return worker
 
 
 def remove_contributor(call: Call, email: str) -> None:
@@ -101,15 +119,18 @@ def contributors(call: Call) -> Select[Contributor]:
     return select(Contributor).where(Contributor.project_seq == call.project.seq)
 
 
+def _contributor(call: Call, project: Project, user: User, role: ProjectRole) -> Contributor:
+    return Contributor(project=project, user=user, role=role, may_reveal=False, created_at=call.now)
+
+
 def _find(call: Call, email: str) -> Contributor | None:
     return call.session.scalar(contributors(call).where(Contributor.user.has(email=email)))
 
 
 def _keep_an_owner(call: Call, contributor: Contributor) -> None:
-    owners = call.session.scalar(
-        select(func.count()).where(Contributor.project_seq == call.project.seq, Contributor.role == ProjectRole.OWNER)
-    )
-    if contributor.role is ProjectRole.OWNER and owners == 1:
+    owns = Contributor.project_seq == call.project.seq, Contributor.role == ProjectRole.OWNER
+    active = select(Contributor.seq).where(*owns, Contributor.user.has(User.deactivated_at.is_(None)))
+    if contributor.role is ProjectRole.OWNER and not set(call.session.scalars(active)) - {contributor.seq}:
         raise Problem(409, "last-owner", "this is the last owner; make somebody else an owner first")
 
 

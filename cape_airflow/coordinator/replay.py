@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.store import insert_if_absent
-from cape_airflow.coordinator.store.models import Replay
+from cape_airflow.coordinator.store.models import Replay, Token
 from cape_airflow.keys import Secret
 
 _KEPT = timedelta(days=1)
@@ -57,9 +57,9 @@ def earlier_answer(call: Call, key: IdempotencyKey) -> Response | None:
     A second request with the key waits for the transaction of the first.
 
     Raises:
-        Problem: 409 where the key was used for another request.
+        Problem: 409 where the key was used for another request; 400 where the caller has no API token.
     """
-    session, token = call.session, call.token
+    session, token = call.session, _token(call)
     session.execute(delete(Replay).where(Replay.token_seq == token.seq, Replay.created_at < call.now - _KEPT))
     if insert_if_absent(
         session,
@@ -75,7 +75,7 @@ def earlier_answer(call: Call, key: IdempotencyKey) -> Response | None:
     earlier = _find(call, key)
     if earlier.fingerprint != key.fingerprint:
         raise Problem(409, "idempotency-mismatch", "this Idempotency-Key was used for another request; take a new one")
-    answer = call.coordinator.root_key.unwrap(earlier.wrapped, "answer", token.id, key.name)
+    answer = call.coordinator.root_key.unwrap(earlier.wrapped, *place(token, key.name))
     return Response(answer.reveal(), earlier.status, media_type="application/json")
 
 
@@ -83,9 +83,20 @@ def keep_answer(call: Call, key: IdempotencyKey, response: Response) -> None:
     """Write the answer beside its key, in the transaction of the effect."""
     taken = _find(call, key)
     taken.status = response.status_code
-    taken.wrapped = call.coordinator.root_key.wrap(Secret(bytes(response.body)), "answer", call.token.id, key.name)
+    taken.wrapped = call.coordinator.root_key.wrap(Secret(bytes(response.body)), *place(_token(call), key.name))
+
+
+def place(token: Token, name: str) -> tuple[str, ...]:
+    """Return where the answer to a key is stored; it unwraps nowhere else."""
+    return "answer", token.id, name
 
 
 def _find(call: Call, key: IdempotencyKey) -> Replay:
-    query = select(Replay).where(Replay.token_seq == call.token.seq, Replay.key == key.name)
+    query = select(Replay).where(Replay.token_seq == _token(call).seq, Replay.key == key.name)
     return call.session.scalars(query).one()
+
+
+def _token(call: Call) -> Token:
+    if call.token is None:
+        raise Problem(400, "bad-request", "Idempotency-Key works with an API token only")
+    return call.token

@@ -22,7 +22,7 @@ from cape_airflow.keys.encoding import from_base64url, to_base64url
 from cape_airflow.keys.material import derive
 
 _VERSION = b"\x01"
-_KEY_BYTES = 32
+KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
@@ -31,14 +31,14 @@ class RootKey:
 
     def __init__(self, text: str) -> None:
         material = _decode(text.strip())
-        if len(material) != _KEY_BYTES:
-            raise KeyUnavailable(f"the root key must be base64url of {_KEY_BYTES} bytes")
+        if len(material) != KEY_BYTES:
+            raise KeyUnavailable(f"the root key must be base64url of {KEY_BYTES} bytes")
         self._material = Secret(material)
         self._cipher = AESGCM(material)
 
     def derive(self, purpose: str) -> Secret:
         """Return a key of 32 bytes for one purpose other than wrapping (HKDF-SHA-256, RFC 5869)."""
-        return derive(self._material, purpose=purpose, domain="coordinator", length=_KEY_BYTES)
+        return derive(self._material, purpose=purpose, domain="coordinator", length=KEY_BYTES)
 
     def wrap(self, secret: Secret, *place: str) -> bytes:
         """Return `secret` encrypted for the store, at that place only."""
@@ -75,27 +75,33 @@ def load_root_key(settings: Settings, *, fresh: bool) -> RootKey:
     if settings.root_key is not None:
         return RootKey(settings.root_key.get_secret_value())
     if settings.root_key_file is not None:
-        return RootKey(_read(settings.root_key_file))
+        return RootKey(read_root_key_file(settings.root_key_file))
     if settings.database.get_backend_name() != "sqlite":
-        raise KeyUnavailable("with PostgreSQL the root key must be given: set CAPE_ROOT_KEY or CAPE_ROOT_KEY_FILE")
+        raise KeyUnavailable("with PostgreSQL the root key must be given: set CAPE_ROOT_KEY, _FILE or _URI")
     file = settings.folder / "root.key"
     if not file.exists():
         if not fresh:
             raise KeyUnavailable(f"{file} is missing, and the database holds keys wrapped by it; put it back")
-        _make(file)
-    return RootKey(_read(file))
+        make_root_key_file(file)
+    return RootKey(read_root_key_file(file))
 
 
-def _make(file: Path) -> None:
+def make_root_key_file(file: Path) -> None:
+    """Write a new root key from the system's randomness; never over an existing file."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Opened with the final mode and never over an existing file; on disk before anything is wrapped by it.
     with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as stream:
-        stream.write(to_base64url(secrets.token_bytes(_KEY_BYTES)) + "\n")
+        stream.write(to_base64url(secrets.token_bytes(KEY_BYTES)) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
 
 
-def _read(file: Path) -> str:
+def read_root_key_file(file: Path) -> str:
+    """Return the text of a root key file.
+
+    Raises:
+        KeyUnavailable: it cannot be read, or others than its owner can read it.
+    """
     try:
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise KeyUnavailable(f"others can read the root key file {file}; run: chmod 600 {file}")

@@ -102,7 +102,7 @@ def _conditions(call: Call, wanted: Wanted) -> list[ColumnElement[bool]]:
         asked.append(SchedulerJob.scheduler.has(Scheduler.name == wanted.scheduler))
     if wanted.active is not None:
         asked.append(SchedulerJob.active == wanted.active)
-    if not call.by_admin:
+    if not call.sees_all:
         asked.append(_project.in_(_own_projects(call)))
     return asked
 

@@ -11,13 +11,35 @@ from __future__ import annotations
 import hmac
 import json
 import logging
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from cape_airflow.coordinator.clock import rfc3339
+from cape_airflow.coordinator.permissions import UserKind
 from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.root_key import RootKey
-from cape_airflow.coordinator.store.models import Contributor, Project, Sealed, Suggestion, Token, User
+from cape_airflow.coordinator.store.models import (
+    Base,
+    BrowserSession,
+    Contributor,
+    ExternalIdentity,
+    KeyVersion,
+    OneTimeLink,
+    Password,
+    Project,
+    ProjectKey,
+    Review,
+    ReviewRule,
+    Revision,
+    Sealed,
+    Suggestion,
+    Token,
+    User,
+)
 
 log = logging.getLogger(__name__)
+
+_Fields = tuple[str | None, ...]
 
 
 class Seals:
@@ -42,25 +64,63 @@ class Seals:
         """
         for row in rows:
             if not self.intact(row):
-                log.error("row %s of table %s was edited by hand; it is refused", row.seq, row.__tablename__)
-                raise Problem(403, "tampered", "the coordinator's database was edited by hand here; its log says where")
+                raise tampered(row)
 
     def _of(self, row: Sealed) -> bytes:
-        fields = json.dumps(["cape-airflow/1", row.__tablename__, *_deciding(row)])
+        fields = json.dumps(["cape-airflow/1", row.__tablename__, *_DECIDING[type(row)](row)])
         return hmac.digest(self._key.reveal(), fields.encode(), "sha256")
 
 
-def _deciding(row: Sealed) -> tuple[str | None, ...]:
-    match row:
-        case User():
-            return row.id, row.email, row.role
-        case Token():
-            revoked = rfc3339(row.revoked_at) if row.revoked_at else None
-            return row.id, row.user.id, row.secret_digest.hex(), rfc3339(row.expires_at), revoked, row.parent_id
-        case Project():
-            return row.id, row.label
-        case Contributor():
-            return row.project.id, row.user.id, row.role
-        case Suggestion():
-            return row.id, row.project.id, row.author.id, row.digest, row.policy
-    raise TypeError(f"rows of {row.__tablename__} have no fields to seal")
+def tampered(row: Base) -> Problem:
+    """Return the refusal of a row that was edited by hand, and name it in the log."""
+    log.error("row %s of table %s was edited by hand; it is refused", row.seq, row.__tablename__)
+    return Problem(403, "tampered", "the coordinator's database was edited by hand here; its log says where")
+
+
+def _of_user(user: User) -> _Fields:
+    """Return what decides on a user; of an active person what it was when there were no others."""
+    kind = (f"kind={user.kind}",) if user.kind is UserKind.SERVICE else ()
+    gone = (f"deactivated={rfc3339(user.deactivated_at)}",) if user.deactivated_at else ()
+    return user.id, user.email, user.role, *kind, *gone
+
+
+def _of_token(token: Token) -> _Fields:
+    revoked = rfc3339(token.revoked_at) if token.revoked_at else None
+    return token.id, token.user.id, token.secret_digest.hex(), rfc3339(token.expires_at), revoked, token.parent_id
+
+
+def _of_ticket(row: BrowserSession | OneTimeLink) -> _Fields:
+    return row.id, row.user.id, row.secret_digest.hex(), rfc3339(row.expires_at)
+
+
+def _of_contributor(row: Contributor) -> _Fields:
+    # Seals of those who may not reveal are as they were before anybody could.
+    return row.project.id, row.user.id, row.role, *(("may reveal",) if row.may_reveal else ())
+
+
+def _of_revision(row: Revision) -> _Fields:
+    of = row.suggestion.id, str(row.number), row.editor.id
+    return *of, row.title, row.description, row.policy, row.digest, row.base_digest
+
+
+def _of_review(row: Review) -> _Fields:
+    of = row.suggestion.id, str(row.revision), row.reviewer.id
+    return *of, row.digest, row.verdict, row.role, row.comment, rfc3339(row.created_at)
+
+
+_DECIDING: Mapping[type[Sealed], Callable[[Any], _Fields]] = {
+    User: _of_user,
+    Token: _of_token,
+    Password: lambda row: (row.user.id, row.encoded, rfc3339(row.changed_at)),
+    BrowserSession: _of_ticket,
+    OneTimeLink: _of_ticket,
+    ExternalIdentity: lambda row: (row.issuer, row.subject, row.user.id),
+    Project: lambda row: (row.id, row.label),
+    Contributor: _of_contributor,
+    ProjectKey: lambda row: (row.project.id, row.name, str(row.length), str(row.primary), str(row.rotate_after_days)),
+    KeyVersion: lambda row: (row.key.project.id, row.key.name, str(row.version), row.state, rfc3339(row.created_at)),
+    Suggestion: lambda row: (row.id, row.project.id, row.author.id, row.digest, row.policy),
+    Revision: _of_revision,
+    Review: _of_review,
+    ReviewRule: lambda row: (row.project.id, json.dumps(row.quorum, sort_keys=True), str(row.valid_days)),
+}

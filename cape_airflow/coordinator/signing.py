@@ -22,8 +22,6 @@ from cape_airflow.errors import KeyUnavailable
 from cape_airflow.keys import Secret
 from cape_airflow.keys.encoding import to_base64url
 
-_PLACE = "signing key"
-
 
 class Signer:
     """Signs with the newest key; shows the public part of all.
@@ -57,12 +55,17 @@ def generate_signing_key(root_key: RootKey, now: datetime) -> SigningKey:
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw()
     key_id = _key_id(public)
-    wrapped = root_key.wrap(Secret(private.private_bytes_raw()), _PLACE, key_id)
+    wrapped = root_key.wrap(Secret(private.private_bytes_raw()), *place(key_id))
     return SigningKey(key_id=key_id, public_key=public, wrapped=wrapped, created_at=now)
 
 
+def place(key_id: str) -> tuple[str, ...]:
+    """Return where the private part of a key is stored; it unwraps nowhere else."""
+    return "signing key", key_id
+
+
 def _verified(key: SigningKey, root_key: RootKey) -> Ed25519PrivateKey:
-    private = Ed25519PrivateKey.from_private_bytes(root_key.unwrap(key.wrapped, _PLACE, key.key_id).reveal())
+    private = Ed25519PrivateKey.from_private_bytes(root_key.unwrap(key.wrapped, *place(key.key_id)).reveal())
     public = private.public_key().public_bytes_raw()
     if (public, _key_id(public)) != (key.public_key, key.key_id):
         raise KeyUnavailable("a stored signing key does not fit its private part: the database was edited")

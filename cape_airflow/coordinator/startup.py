@@ -8,12 +8,14 @@ from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.call import Coordinator
 from cape_airflow.coordinator.clock import Clock
-from cape_airflow.coordinator.root_key import load_root_key
+from cape_airflow.coordinator.project_keys import SEALED_SINCE, seal_all_keys
+from cape_airflow.coordinator.root_keys import find_root_key
 from cape_airflow.coordinator.seals import Seals
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.signing import Signer, generate_signing_key, signing_keys
 from cape_airflow.coordinator.store import Store
 from cape_airflow.coordinator.store.migrate import exclusive, upgrade
+from cape_airflow.coordinator.store.roles import limit
 from cape_airflow.coordinator.throttle import Throttle
 
 
@@ -26,14 +28,18 @@ def start(settings: Settings, clock: Clock) -> Coordinator:
     """
     store = Store(settings)
     with closing(store), exclusive(store) as connection:  # a server that forks now takes no open connection with it
-        upgrade(connection)
+        before = upgrade(connection)
+        if settings.db_role is not None:
+            limit(connection, settings.db_role)
         with Session(connection) as session:
             keys = list(signing_keys(session))
-            root_key = load_root_key(settings, fresh=not keys)
+            root_key = find_root_key(settings, session, fresh=not keys, now=clock())
             if not keys:
                 keys.append(generate_signing_key(root_key, clock()))
                 session.add_all(keys)
-                session.flush()
             signer = Signer(keys, root_key)
-    seals = Seals(root_key)
+            seals = Seals(root_key)
+            if before is not None and before < SEALED_SINCE:
+                seal_all_keys(session, seals)
+            session.flush()
     return Coordinator(settings, store, root_key, signer, seals, clock, Throttle(settings.failures_per_minute))

@@ -1,8 +1,8 @@
-"""Failed authentications per client address, over the last minute.
+"""Failed authentications per client address, and per account where there is a password, over the last minute.
 
 An address over the limit gets 429 instead of 401. A token that is right always passes: with 192 random bits there is
-nothing to guess, and a worker with an old token must not lock out its neighbours behind the same address. The count is
-of this process.
+nothing to guess, and a worker with an old token must not lock out its neighbours behind the same address. Passwords
+can be guessed: over the limit they are not even looked at. The count is of this process.
 """
 
 from __future__ import annotations
@@ -27,6 +27,13 @@ class Throttle:
         self._failures: OrderedDict[str, deque[datetime]] = OrderedDict()
         self._lock = Lock()
 
+    def waiting(self, address: str, now: datetime) -> int:
+        """Return the seconds until a guess is looked at again; 0 while the next failure is within the limit."""
+        with self._lock:
+            times = self._failures.get(address, ())
+            recent = [moment for moment in times if now - moment < _WINDOW]
+            return 0 if len(recent) < self._limit else _seconds_until_over(recent[0], now)
+
     def fail(self, address: str, now: datetime) -> int:
         """Note a failure.
 
@@ -43,4 +50,8 @@ class Throttle:
                 times.popleft()
             if len(times) <= self._limit:
                 return 0
-            return max(1, int((times[0] + _WINDOW - now).total_seconds()))
+            return _seconds_until_over(times[0], now)
+
+
+def _seconds_until_over(failure: datetime, now: datetime) -> int:
+    return max(1, int((failure + _WINDOW - now).total_seconds()))

@@ -66,7 +66,7 @@ def attempt_each(items: Iterator[T], task: str, columns: list[str] | None = None
 
 
 def _reason(error: Exception, columns: list[str]) -> str:
-    if isinstance(error, OSError) and error.errno is not None:
+    if isinstance(error, OSError) and isinstance(error.errno, int):  # fsspec puts a text there
         return os.strerror(error.errno)
     if isinstance(error, FileNotFoundError | PermissionError):
         return "no such file" if isinstance(error, FileNotFoundError) else "permission denied"

@@ -73,8 +73,7 @@ def run_local(
     """
     started = time.monotonic()
     sink.check_source(source)
-    for name in plan.key_names:
-        keys.get(name)  # before anything is read: counting the rows may take a while
+    plan.check_keys(keys)  # before anything is read: counting the rows may take a while
     counts = count_rows(plan, keys, source.row_count, lambda: source.batches(plan.read_columns, batch_rows))
     bound = BoundPlan(plan, keys, counts)
     guarantees = Guarantees(plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +73,13 @@ class CapeHook(BaseHook):
             digest: any digest that was approved in the project; None for the one that is approved now.
 
         Raises:
-            NotApproved: there is none, or what came is not what was approved.
+            NotApproved: there is none, what came is not what was approved, or its approval has run out.
             CoordinatorError: no answer, or a refusal.
         """
-        return self.client.policy(project, digest)
+        approved = self.client.policy(project, digest)
+        for warning in approved.approval.warnings(datetime.now(UTC)):
+            self.log.warning("Project `%s`: %s.", project, warning)
+        return approved
 
     def get_keys(self, project: str, *first: KeyProvider) -> KeyRing:
         """Return the keys of a project, fetched as they are needed; `first` are asked before the coordinator."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from cape_airflow.client.address import path_of
 from cape_airflow.client.protocol import Answer, Request, json_of
-from cape_airflow.client.results import SignedPolicy, Suggestion
+from cape_airflow.client.results import Approval, SignedPolicy
+from cape_airflow.client.review_results import Suggestion
 from cape_airflow.errors import CoordinatorRefused
 
 _LONGEST_WORDS = 500
+_APPROVED = ("approved", "superseded")  # what another policy has replaced stays approved for who asks for its digest
 
 
 @dataclass(frozen=True)
@@ -18,16 +21,18 @@ class Decision:
     """What the coordinator says; nothing of it is verified, so that `CapeHook.get_policy` has the last word.
 
     Args:
-        state: open, approved or rejected.
-        digest: of the approved policy; None as long as it is open, or when it was rejected.
+        state: open, approved, rejected or withdrawn.
+        digest: of the approved policy; None as long as it is open, or when it never will be.
         reviewer: who rejected it.
         words: and why, on one line.
+        ran_out: when the approval ended that must be given again; None where none has.
     """
 
     state: str
     digest: str | None = None
     reviewer: str | None = None
     words: str | None = None
+    ran_out: datetime | None = None
 
 
 def decision(project: str, suggestion_id: str | None) -> Request[Decision]:
@@ -50,12 +55,19 @@ def _of_suggestion(answer: Answer) -> Decision:
     if suggestion.state == "rejected":
         reviewer, words = _one_line(suggestion.reviewed_by), _one_line(suggestion.review_comment)
         return Decision("rejected", None, reviewer, words)
-    return Decision(suggestion.state, suggestion.digest if suggestion.state == "approved" else None)
+    if suggestion.state == "withdrawn":
+        return Decision("withdrawn")
+    decided = suggestion.state in _APPROVED
+    return Decision("approved", suggestion.digest) if decided else Decision("open")
 
 
 def _of_project(answer: Answer) -> Decision:
     if answer.status == 200:
-        return Decision("approved", json_of(SignedPolicy)(answer).digest)
+        signed = json_of(SignedPolicy)(answer)
+        approval = Approval.model_validate(signed.approval)
+        if approval.has_run_out(datetime.now(UTC)):
+            return Decision("open", ran_out=approval.expires_at)
+        return Decision("approved", signed.digest)
     body = json.loads(answer.body)
     match body:
         case {"code": "no-approved-policy"}:

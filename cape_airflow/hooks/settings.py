@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from airflow.configuration import AIRFLOW_HOME, conf
 
@@ -26,6 +27,11 @@ def root_key_readable() -> bool:
 def deployment() -> str:
     """Return what tells the jobs of this Airflow from those of others at the same coordinator."""
     return str(conf.get("cape", "deployment", fallback="") or conf.get("api", "base_url", fallback="") or "")
+
+
+def path_of_airflow() -> str:
+    """Return the path below which Airflow is served, without a slash at its end; empty where that is the root."""
+    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
 
 
 def outbox_folder() -> Path:

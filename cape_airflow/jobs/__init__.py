@@ -1,6 +1,18 @@
 """The status of jobs: what is reported about a run, and the outbox that delivers it."""
 
+from cape_airflow.jobs.dry_run import DryRun, DryRunColumn, Shape
 from cape_airflow.jobs.outbox import Delivery, Outbox
 from cape_airflow.jobs.report import ColumnCounts, JobFinish, JobStart, JobState, Progress
 
-__all__ = ["ColumnCounts", "Delivery", "JobFinish", "JobStart", "JobState", "Outbox", "Progress"]
+__all__ = [
+    "ColumnCounts",
+    "Delivery",
+    "DryRun",
+    "DryRunColumn",
+    "JobFinish",
+    "JobStart",
+    "JobState",
+    "Outbox",
+    "Progress",
+    "Shape",
+]

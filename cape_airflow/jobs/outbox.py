@@ -86,6 +86,7 @@ class Outbox:
             NotApproved: the policy is not approved in the project.
             CoordinatorRefused: the coordinator refuses this report.
             CoordinatorUnavailable: it did not arrive, and could not be kept either.
+            CapeError: the folder cannot be looked into, so that nothing was sent: older reports may wait there.
         """
         return self._report(project, start.job_id, start=start)
 
@@ -95,6 +96,7 @@ class Outbox:
         Raises:
             CoordinatorRefused: the coordinator refuses this report.
             CoordinatorUnavailable: it did not arrive, and could not be kept either.
+            CapeError: the folder cannot be looked into, so that nothing was sent: older reports may wait there.
         """
         return self._report(project, job_id, finish=finish)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import re
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from cape_airflow.errors import CapeError
 from cape_airflow.jobs.report import JobFinish, JobStart
 from cape_airflow.keys.private_file import write_private
 
@@ -93,8 +95,18 @@ def held(path: Path) -> Iterator[bytes]:
 
 
 def reports_in(folder: Path) -> list[Path]:
-    """Return the reports that wait in the folder of one coordinator and token, oldest first."""
-    return _in_order(folder.glob("*.json"))
+    """Return the reports that wait in the folder of one coordinator and token, oldest first.
+
+    Raises:
+        CapeError: nobody can say whether some wait, e.g. where the folder belongs to another user.
+    """
+    try:
+        return _in_order(folder / name for name in os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        way_out = "let this user read it, or name another one ([cape] outbox in Airflow, else $CAPE_OUTBOX)"
+        raise CapeError(f"cannot look into the outbox {folder.parent}: {error.strerror}; {way_out}") from None
 
 
 def waiting(outbox: Path) -> list[Path]:

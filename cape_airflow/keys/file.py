@@ -73,7 +73,7 @@ def add_key(path: Path, name: str, size: int = 32, *, rotate: bool = False) -> i
         versions = dict(keys[name].versions) if rotate else {}
         version = max(versions, default=0) + 1
         keys[name] = WrittenKey(primary=version, versions=versions | {version: Secret(secrets.token_bytes(size))})
-        write_private(path, _KEYS.dump_json(keys, indent=2))
+        write_private(path, _KEYS.dump_json(keys, indent=2, exclude_defaults=True))
     return version
 
 

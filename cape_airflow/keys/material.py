@@ -49,19 +49,27 @@ class Key:
 
     Args:
         name: as in ``{ref: NAME}``.
-        versions: version number (1 and up) to material; destroyed versions are absent.
+        versions: version number (1 and up) to material; destroyed versions are absent, and retired ones may be.
         primary: the version that new tokens are made with.
+        retired: versions that reveal what they have made, and make nothing new.
+        destroyed: versions whose material is gone for ever.
+        may_reveal: whether whoever holds the key may turn tokens back; it is kept by our techniques, not by the
+            mathematics: who has the material of a version can decrypt what it has encrypted.
 
     Raises:
-        KeyUnavailable: the primary version has no material.
+        KeyUnavailable: the primary version has no material, or is retired.
     """
 
     name: str
     versions: Mapping[int, Secret] = field(repr=False)
     primary: int = 1
+    retired: frozenset[int] = frozenset()
+    destroyed: frozenset[int] = frozenset()
+    may_reveal: bool = True
 
     def __post_init__(self) -> None:
         self.version(self.primary)
+        self.require_enabled(self.primary)
 
     def version(self, number: int) -> Secret:
         """Return the material of one version.
@@ -69,12 +77,39 @@ class Key:
         Raises:
             KeyUnavailable: there is no such version, or it was destroyed.
         """
-        try:
+        if number in self.versions:
             return self.versions[number]
-        except KeyError:
+        if number in self.destroyed:
             raise KeyUnavailable(
-                f"key `{self.name}` has no version {number}: it was destroyed, or the token is of another key"
-            ) from None
+                f"version {number} of key `{self.name}` was destroyed; nothing can be made with it, or revealed, again"
+            )
+        self.require_enabled(number)
+        raise KeyUnavailable(
+            f"key `{self.name}` has no version {number}: it was destroyed, or the token is of another key"
+        )
+
+    def require_enabled(self, number: int) -> None:
+        """Check that a version may make new tokens.
+
+        Raises:
+            KeyUnavailable: it is retired.
+        """
+        if number in self.retired:
+            raise KeyUnavailable(
+                f"version {number} of key `{self.name}` is retired: it makes nothing new; name version {self.primary}"
+            )
+
+    def require_reveal(self) -> None:
+        """Check that tokens of this key may be turned back.
+
+        Raises:
+            KeyUnavailable: they may not, by whoever asks.
+        """
+        if not self.may_reveal:
+            raise KeyUnavailable(
+                f"key `{self.name}` may be applied here, and not be used to reveal; an owner of the project can let "
+                "this worker: cape keys grant-reveal PROJECT EMAIL"
+            )
 
 
 class KeyProvider(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
@@ -35,16 +35,27 @@ def _text(secret: Secret) -> str:
 
 
 class WrittenKey(BaseModel):
-    """``{"primary": 1, "versions": {"1": base64url}}``. Dumping it shows the material: only a key file does that."""
+    """``{"primary": 1, "versions": {"1": base64url}}``, and what of a `Key` differs from its defaults.
+
+    Dumping it shows the material: only a key file and the pipe to a driver of Spark may hold that.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     primary: Annotated[int, Field(ge=1)]
     versions: Mapping[int, Annotated[Secret, PlainValidator(material), PlainSerializer(_text)]] = Field(repr=False)
+    retired: frozenset[int] = frozenset()
+    destroyed: frozenset[int] = frozenset()
+    may_reveal: bool = True
+
+    @classmethod
+    def of(cls, key: Key) -> Self:
+        """Return a key as it is written down."""
+        return cls(**{name: getattr(key, name) for name in cls.model_fields})
 
     def key(self, name: str) -> Key:
         """Return it as the key of that name.
 
         Raises:
-            KeyUnavailable: the primary version has no material.
+            KeyUnavailable: the primary version has no material, or is retired.
         """
-        return Key(name, self.versions, self.primary)
+        return Key(name, self.versions, self.primary, self.retired, self.destroyed, self.may_reveal)

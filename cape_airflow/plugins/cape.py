@@ -3,7 +3,7 @@
 Airflow imports plugins in every process (scheduler, triggerer, each task), so this module imports nothing heavy and
 builds the coordinator only where `airflow.api_fastapi.main` is loaded: that module *is* the API server's app, under
 uvicorn, gunicorn or `airflow standalone`, in every worker. Airflow does not authenticate plugin routes; the
-coordinator authenticates each of its own.
+coordinator authenticates each of its own, and asks Airflow whose session a browser has.
 """
 
 from __future__ import annotations
@@ -42,6 +42,14 @@ class CapePlugin(AirflowPlugin):
             return []
         return [{"name": "cape", "app": EmbeddedCoordinator(), "url_prefix": URL_PREFIX}]
 
+    @cached_property
+    def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow may take out what it refuses
+        """The pages in a frame of Airflow's, as `Privacy` in its navigation; none where nothing is mounted."""
+        if not self.fastapi_apps:
+            return []
+        href = f"{settings.path_of_airflow()}{URL_PREFIX}/"
+        return [{"name": "Privacy", "href": href, "destination": "nav", "url_route": "privacy"}]
+
 
 class EmbeddedCoordinator:
     """The coordinator's app; while it cannot start, one that answers 503 and now and then tries again.
@@ -79,8 +87,10 @@ def _new_app() -> ASGIApp | None:
     try:
         from cape_airflow.coordinator.app import create_app
         from cape_airflow.coordinator.settings import Settings
+        from cape_airflow.plugins.airflow_users import AirflowUsers
 
-        return create_app(Settings(home=settings.home()))
+        ours = Settings(home=settings.home())
+        return create_app(ours, identity=AirflowUsers(ours.airflow_admins, ours.airflow_auditors))
     except Exception:  # whatever the reason, the API server goes on
         log.exception(
             "The embedded Cape coordinator in %s did not start; /cape answers 503, and a request tries again after "

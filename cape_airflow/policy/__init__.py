@@ -3,6 +3,7 @@
 from cape_airflow.policy.compiler import compile_plan
 from cape_airflow.policy.condition import Condition
 from cape_airflow.policy.diff import Change, diff
+from cape_airflow.policy.effects import Effect, EffectChange, compare_effects, effects
 from cape_airflow.policy.lint import Finding, lint
 from cape_airflow.policy.loader import load_policy
 from cape_airflow.policy.model import Policy
@@ -20,6 +21,8 @@ __all__ = [
     "Change",
     "ColumnOutcome",
     "Condition",
+    "Effect",
+    "EffectChange",
     "Finding",
     "Plan",
     "Policy",
@@ -27,8 +30,10 @@ __all__ = [
     "SuppressAttributes",
     "SuppressRecords",
     "Transform",
+    "compare_effects",
     "compile_plan",
     "diff",
+    "effects",
     "json_schema",
     "lint",
     "load_policy",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
-import rfc8785
 
 from cape_airflow.policy.compiler import compile_plan
-from cape_airflow.policy.model import Policy, Rule, technique_document
+from cape_airflow.policy.effects import chain, effects
+from cape_airflow.policy.model import Policy
 from cape_airflow.policy.plan import Plan, SuppressRecords, Transform
 from cape_airflow.transformations import Technique
 
@@ -48,16 +47,10 @@ def diff(before: Policy, after: Policy, schema: pa.Schema | None = None) -> list
     return [change for change in changes if change.before != change.after]
 
 
-def describe(technique: Technique) -> str:
-    """Return a technique with its parameters in one line, e.g. ``round(precision=-3)``."""
-    parameters = technique_document(technique)
-    name = parameters.pop("type")
-    shown = ", ".join(f"{parameter}={rfc8785.dumps(value).decode()}" for parameter, value in parameters.items())
-    return f"{name}({shown})" if shown else str(name)
-
-
 def _effects(policy: Policy, schema: pa.Schema | None) -> dict[str, str]:
-    rules = _plan_effects(compile_plan(policy, schema)) if schema else _rule_effects(policy)
+    if schema:
+        return {**_head(policy), **_plan_effects(compile_plan(policy, schema))}
+    rules = {what: effect.text for what, effect in effects(policy).items() if what != "other columns"}
     return {**_head(policy), **rules}
 
 
@@ -72,35 +65,10 @@ def _plan_effects(plan: Plan) -> dict[str, str]:
         if isinstance(step, Transform):
             chains.setdefault(step.column, []).append(step.transformation)
     effects = {
-        f"column {outcome.name}": f"{_chain(chains[outcome.name])} -> {outcome.output_type}"
+        f"column {outcome.name}": f"{chain(chains[outcome.name])} -> {outcome.output_type}"
         if outcome.decision == "transformed"
         else outcome.how
         for outcome in plan.columns
     }
     rows = (f"dropped where {step.text}" for step in plan.steps if isinstance(step, SuppressRecords))
     return {**effects, "rows": "; ".join(rows)}
-
-
-def _rule_effects(policy: Policy) -> dict[str, str]:
-    effects: dict[str, list[str]] = {}
-    for rule in policy.rules:
-        for what in _about(rule):
-            effects.setdefault(what, []).append(_effect(rule))
-    return {what: "; ".join(each) for what, each in effects.items()}
-
-
-def _about(rule: Rule) -> Iterable[str]:
-    if rule.match is None:
-        return ["rows"]
-    prefix = "column" if rule.match.kind == "name" else f"columns by {rule.match.kind}"
-    return [f"{prefix} {value}" for value in rule.match.values]
-
-
-def _effect(rule: Rule) -> str:
-    if rule.where is not None:
-        return f"dropped where {rule.where_text}"
-    return f"kept ({rule.keep})" if rule.keep is not None else _chain(action.technique for action in rule.actions)
-
-
-def _chain(techniques: Iterable[Technique]) -> str:
-    return " then ".join(describe(technique) for technique in techniques)

@@ -9,6 +9,7 @@ from typing import Literal
 from cape_airflow.errors import Location
 from cape_airflow.policy.condition import Comparison, Condition, IsNull, Not
 from cape_airflow.policy.model import INLINE, Policy
+from cape_airflow.transformations import Family, Technique
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,12 @@ def _asked_for_null(condition: Condition) -> frozenset[str]:
     return frozenset().union(*(_asked_for_null(term) for term in condition.terms_inside()))
 
 
+def _guessable(technique: Technique) -> bool:
+    """Whether it is an unkeyed hash, as one of a user's own may be; ours draw a random key where none is given."""
+    hides = technique.family in (Family.PSEUDONYMIZATION, Family.CRYPTOGRAPHIC)
+    return hides and technique.is_linkable and "key" not in type(technique).model_fields
+
+
 def _findings(policy: Policy) -> Iterator[Finding]:
     if policy.default == "keep":
         yield Finding(
@@ -67,5 +74,8 @@ def _findings(policy: Policy) -> Iterator[Finding]:
             for reference in technique.key_references():
                 if reference.ref.startswith(INLINE):
                     yield Finding("error", "a key stands in the text; name it: `key: {ref: NAME}`", action.location)
+            if _guessable(technique):
+                message = f"`{technique.type}` takes no key: whoever guesses a value can check the guess"
+                yield Finding("warning", message, action.location)
             for note in technique.notes():
                 yield Finding("warning", f"`{technique.type}`: {note}", action.location)

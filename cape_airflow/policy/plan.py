@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 import pyarrow as pa
 
 from cape_airflow.errors import Location
+from cape_airflow.keys import KeyRing
 from cape_airflow.policy.condition import Condition, condition_from_dict
 from cape_airflow.policy.model import Guarantee
 from cape_airflow.transformations import Transformation, create
@@ -144,6 +145,16 @@ class Plan:
             for reference in step.transformation.key_references()
         )
         return tuple(dict.fromkeys(references))
+
+    def check_keys(self, keys: KeyRing) -> None:
+        """Ask for all keys that running the plan needs.
+
+        Raises:
+            KeyUnavailable: one cannot be had, or may not be used as a technique would use it.
+        """
+        for step in self.steps:
+            if isinstance(step, Transform):
+                step.transformation.check_keys(keys)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plan as JSON-able data; `from_dict` is the inverse."""

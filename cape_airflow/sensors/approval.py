@@ -25,7 +25,8 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
 
     Its XCom is the digest of that policy, after signature and digest were checked: hand it to
     `CapeTransformOperator(policy_digest=...)`, and what was approved here is what runs there. A suggestion that is
-    rejected fails the task at once, with the reviewer's words. A coordinator that cannot be reached is asked again
+    rejected fails the task at once, with the reviewer's words, and so does one that is withdrawn. Where the approval of
+    the project's policy has run out, the next one is waited for. A coordinator that cannot be reached is asked again
     until the timeout.
 
     Args:
@@ -61,7 +62,7 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         """Return the digest of the approved policy; or defer until there is one.
 
         Raises:
-            AirflowFailException: the suggestion was rejected, or the coordinator refuses to answer.
+            AirflowFailException: the suggestion was rejected or withdrawn, or the coordinator refuses to answer.
             AirflowSensorTimeout: no decision in time.
         """
         if not self.deferrable:
@@ -140,4 +141,11 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         found = hook.client.call(decision(self.project, self.suggestion_id))
         if found.state == "rejected":
             raise AirflowFailException(f"{self._awaited} was rejected by {found.reviewer}: {found.words}")
+        if found.state == "withdrawn":
+            raise AirflowFailException(f"{self._awaited} was withdrawn")
+        if found.ran_out is not None:
+            ended = f"{found.ran_out:%Y-%m-%d %H:%M}"
+            self.log.warning(
+                "The approval in project `%s` ran out on %s UTC; waiting for a new one.", self.project, ended
+            )
         return found.digest and hook.get_policy(self.project, found.digest).digest

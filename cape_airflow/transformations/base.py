@@ -103,6 +103,17 @@ class Technique(BaseModel):
             if isinstance(value, KeyReference):
                 yield value
 
+    def check_keys(self, keys: KeyRing) -> None:
+        """Ask for the keys of this technique, and whether it may use them as it would.
+
+        Raises:
+            KeyUnavailable: one cannot be had; it may not be used to reveal, and this would; a version is retired.
+        """
+        for reference in self.key_references():
+            key = keys.get(reference.ref)
+            if self.family is Family.REIDENTIFICATION:
+                key.require_reveal()
+
     def notes(self) -> Iterator[str]:
         """Yield what a reviewer and the job report should say about these parameters (e.g. a random key)."""
         return iter(())

@@ -22,6 +22,7 @@ from cape_airflow.kernels.ff1 import SMALLEST_DOMAIN, shortest
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.script import Script
 from cape_airflow.kernels.text import checked_text, is_text, text_type
+from cape_airflow.keys import KeyRing
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference, Transformation
 from cape_airflow.transformations.keyed import subkey
 from cape_airflow.transformations.values import Elementwise
@@ -199,12 +200,23 @@ class FormatPreservingEncryption(Elementwise):
     width: Width | None = None
 
     def notes(self) -> Iterator[str]:
-        """Say which key version this is bound to."""
+        """Say which key version this is bound to, and which values are too short."""
         yield f"pinned to version {self.version} of key `{self.key.ref}`: a rotation changes nothing until this does"
+        least = shortest(len(self._format().characters))
+        yield f"values with fewer than {least} characters to encrypt are refused: fewer than 1,000,000 could be meant"
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the input type if it is an integer; large_string for itself and string for other text."""
         return self._format().output_type(self, input_type)
+
+    def check_keys(self, keys: KeyRing) -> None:
+        """Ask for the key, and whether its version may still make something new.
+
+        Raises:
+            KeyUnavailable: it cannot be had, or the version is retired or destroyed.
+        """
+        super().check_keys(keys)
+        keys.get(self.key.ref).require_enabled(self.version)
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key version that the policy names."""

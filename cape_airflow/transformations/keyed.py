@@ -20,3 +20,8 @@ def subkey(binding: Binding, key: Key, version: int, *, technique: str, length: 
     if len(secret.reveal()) < SHORTEST:
         raise KeyUnavailable(f"key `{key.name}`, version {version}, has less than {SHORTEST} bytes; generate one")
     return derive(secret, purpose=f"{technique}/{key.name}", domain=binding.domain, length=length).reveal()
+
+
+def shared_pairs(bits: int) -> str:
+    """Return how many pairs of 1,000,000 different values are expected to share a token of so many bits."""
+    return f"{10**12 / 2 / 2**bits:.2g}"

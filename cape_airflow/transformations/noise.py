@@ -113,6 +113,13 @@ class AddNoise(Randomized):
         return self.consistent
 
     @property
+    def adds_nothing(self) -> str:
+        """Whole types, where the range holds no two whole numbers; decimals have theirs in the last place."""
+        if self.min is None or self.max is None or math.floor(self.max) - math.ceil(self.min) >= 1:
+            return ""
+        return "integers, dates and timestamps"
+
+    @property
     def other_columns(self) -> Mapping[str, str]:
         """The subject, where there is one."""
         return {"subject": self.subject} if self.subject is not None else super().other_columns

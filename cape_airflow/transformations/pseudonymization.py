@@ -14,7 +14,7 @@ from cape_airflow.kernels.encode import encoded_first
 from cape_airflow.kernels.encodings import BITS, Encoding, encoded_type, length_of
 from cape_airflow.kernels.text import canonical_text, has_canonical_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
-from cape_airflow.transformations.keyed import subkey
+from cape_airflow.transformations.keyed import shared_pairs, subkey
 from cape_airflow.transformations.values import Elementwise
 
 TAKES = "text, integers, dates, decimals and booleans"
@@ -81,8 +81,8 @@ class KeyedHash(Elementwise):
     def notes(self) -> Iterator[str]:
         """Say how likely a short token is shared."""
         if self._bits < _SAFE:
-            pairs = 10**12 / 2 / 2**self._bits
-            yield f"lossy tokens: of 1,000,000 different values, about {pairs:.2g} pairs are expected to share one"
+            pairs = shared_pairs(self._bits)
+            yield f"lossy tokens: of 1,000,000 different values, about {pairs} pairs are expected to share one"
 
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return string, or binary for raw tokens; large_string or large_binary for large_string."""

@@ -25,11 +25,18 @@ class Randomized(OverValues):
         """Seeded noise depends on the position of a row."""
         return self.seed is not None
 
+    @property
+    def adds_nothing(self) -> str:
+        """What the range leaves no choice of noise for; empty where there is some for everything."""
+        return ""
+
     def notes(self) -> Iterator[str]:
         """Say what this noise is not."""
         yield "random noise of this kind is not differential privacy: joined or repeated outputs can average it away"
         if self.seed is not None:
             yield "seeded noise: whoever knows the seed, which the policy shows, can take the noise away"
+        if self.adds_nothing:
+            yield f"no noise is added to {self.adds_nothing}: the range leaves it no choice"
 
     def output_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return `value_type`, for dictionaries that of their values."""

@@ -42,7 +42,7 @@ def page() -> str:
 
 
 def _section(kind: type[Technique]) -> str:
-    text, descriptions = _docstring(kind)
+    text, descriptions = documentation(kind)
     parts = [f"## {kind.type}", text]
     if kind.model_fields:
         parts.append("\n".join(_parameters(kind, descriptions)))
@@ -55,7 +55,7 @@ def _section(kind: type[Technique]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _docstring(kind: type[Technique]) -> tuple[str, dict[str, str]]:
+def documentation(kind: type[Technique]) -> tuple[str, dict[str, str]]:
     """Return the text before ``Args:``, and the description of every argument."""
     text, _, arguments = (inspect.getdoc(kind) or "").partition("\nArgs:\n")
     described = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", arguments, re.MULTILINE)

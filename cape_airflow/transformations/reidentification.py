@@ -13,6 +13,7 @@ from pydantic import AfterValidator, model_validator
 from cape_airflow.kernels import aes_siv_decrypt_hex, ff1_decrypt
 from cape_airflow.kernels.refusal import refused, refusing
 from cape_airflow.kernels.text import checked_text, decode, has_canonical_text, is_text
+from cape_airflow.keys import Key
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
 from cape_airflow.transformations.format_preserving import (
     Characters,
@@ -117,11 +118,16 @@ class Reveal(Elementwise):
             )
             foreign = plain.null_count - text.null_count
             if foreign:
-                raise refused(foreign, "no tokens of this key and domain, or changed; check `key` and `domain`")
+                raise refused(foreign, f"{_lost(key)}no tokens of this key and domain, or changed; check both")
             values = decode(plain, "utf-8")
             return refusing(lambda part: part.cast(output_type), values, f"not {self.to}; choose another `to`")
 
         return revealed
+
+
+def _lost(key: Key) -> str:
+    numbers = ", ".join(map(str, sorted(key.destroyed)))
+    return f"made with what was destroyed of key `{key.name}` (version {numbers}), or " if numbers else ""
 
 
 def _type_named(name: str) -> pa.DataType:

@@ -39,6 +39,7 @@ class Elementwise(OverValues):
 
     def bind(self, binding: Binding) -> Kernel:
         """Return a kernel that takes plain arrays and dictionary arrays; refused dictionary values count once each."""
+        self.check_keys(binding.keys)
         kernel = self.value_kernel(binding)
 
         def run(array: pa.Array) -> pa.Array:

@@ -12,8 +12,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from cape_airflow.client import CoordinatorClient
-from cape_airflow.client.results import Job, Suggestion
+from cape_airflow.client import CoordinatorClient, Job, Suggestion
 from cape_airflow.errors import CapeError, CoordinatorRefused
 from cape_airflow.keys import Secret
 from evidence import before_and_after, leaks

@@ -183,6 +183,7 @@ def test_a_run_that_fails_on_its_data_shows_none_of_it(
     pq.write_table(pa.table({"email": [canary], "country": ["NL"]}), tmp_path / "customers.parquet")
     project = people.new_project()
     people.admin.create_key(project, "reveal-key", 64)
+    people.admin.set_reveal(project, "worker@example.com", True)
     people.approve(project, policy.replace("customer-id", "reveal-key"))
     target = tmp_path / "out.parquet"
     run = real_airflow.run(DAG, project=project, source=str(tmp_path / "customers.parquet"), target=str(target))

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -70,17 +71,18 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str
     setup = [*COMMAND, "coordinator", "init", "--email", "admin@example.org", "--name", "Admin"]
     made = subprocess.run(setup, env=environment, capture_output=True, text=True, timeout=60, check=True)
     command = [*COMMAND, "coordinator", "start", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
-        assert server.stderr is not None
+    log = tmp_path_factory.mktemp("log") / "coordinator"
+    with log.open("w") as stderr, subprocess.Popen(command, env=environment, stderr=stderr) as server:
         try:
-            lines = []
-            while not (found := re.search(r"running on (http://\S+)", "".join(lines[-1:]))):
-                lines.append(server.stderr.readline())
-                assert lines[-1], "".join(lines)
+            deadline = time.monotonic() + 60
+            while not (found := re.search(r"running on (http://\S+)", log.read_text())):
+                assert server.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.02)
             yield found[1], made.stdout.strip()
         finally:
             server.terminate()
-            server.communicate(timeout=30)
+            server.wait(timeout=30)
 
 
 @pytest.fixture

@@ -54,6 +54,29 @@ def test_project_keys_are_made_listed_and_rotated_and_never_shown(team):
     assert (key["name"], key["primary"], [each["version"] for each in key["versions"]]) == ("customer", 2, [1, 2])
 
 
+def test_versions_of_a_key_are_retired_and_destroyed_with_a_receipt(team):
+    team.officer.ok("keys", "create", team.project, "customer", "--rotate-after", "10")
+    assert "due on" in team.author.ok("keys", "list", team.project)
+    team.officer.ok("keys", "rotate", team.project, "customer")
+    team.officer.ok("keys", "retire", team.project, "customer", "1")
+    assert "1 retired" in team.author.ok("keys", "list", team.project)
+    assert "not-confirmed" in team.officer.fails("keys", "destroy", team.project, "customer", "1", input="yes\n")
+    destroyed = team.officer.ok("keys", "destroy", team.project, "customer", "1", input="customer\n")
+    assert re.search("receipt  +[0-9a-f]{64}", destroyed)
+    assert "1 destroyed" in team.author.ok("keys", "list", team.project)
+    assert "no period" in team.officer.ok("keys", "rotate-after", team.project, "customer", "0")
+
+
+def test_a_worker_is_let_reveal_and_no_longer(team):
+    email = f"new.{team.project}@example.org"
+    team.admin.ok("users", "create", email, "--name", "New")
+    team.officer.ok("contributors", "add", email, team.project, "worker")
+    for verb, may_reveal in (("grant-reveal", True), ("withdraw-reveal", False)):
+        team.officer.ok("keys", verb, team.project, email)
+        people = team.author.json("contributors", "list", team.project)
+        assert [each["may_reveal"] for each in people if each["email"] == email] == [may_reveal]
+
+
 def test_a_key_file_gets_keys_and_versions(somebody, tmp_path):
     path = tmp_path / "keys.json"
     printed = somebody.ok("keys", "new", path, "customer") + somebody.ok("keys", "new", path, "customer", "--rotate")

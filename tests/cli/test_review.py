@@ -50,3 +50,42 @@ def test_a_rejection_says_why(team, suggestion):
 def test_a_wrong_policy_is_refused_with_its_place(team, policy_file):
     policy_file.write_text("label: [")
     assert "422" in team.author.fails("suggestions", "create", team.project, policy_file, "--title", "Wrong")
+
+
+def test_a_suggestion_is_changed_reviewed_and_suggested_again(team, suggestion, policy_file):
+    project, id = team.project, suggestion["id"]
+    team.officer.ok("suggestions", "request-changes", project, id, "--comment", "why keep the age?")
+    edited = team.author.json("suggestions", "edit", project, id, "--title", "Better")
+    assert (edited["revision"], edited["state"]) == (2, "open")
+    team.author.ok("suggestions", "comment", project, id, "here", "--line", "1")
+    assert "project-owner: 0 of 1" in team.officer.ok("suggestions", "review", project, id)
+    team.officer.ok("suggestions", "approve", project, id, "--yes")
+    assert suggestion["digest"] in team.author.ok("suggestions", "approvals", project)
+    again = team.author.json("suggestions", "again", project, suggestion["digest"])
+    assert "Better" in again["title"]
+    team.author.ok("suggestions", "rebase", project, again["id"])
+    assert "2 " in team.author.ok("suggestions", "revisions", project, again["id"])
+    assert "keyed-hash" in team.author.ok("suggestions", "diff", project, id, again["id"])
+    assert team.author.ok("suggestions", "withdraw", project, again["id"]) == "withdrawn\n"
+
+
+def test_the_glass_is_broken_with_a_reason_and_reviewed_afterwards(team, suggestion):
+    project, id = team.project, suggestion["id"]
+    team.officer.ok("suggestions", "break-glass", project, id, "--reason", "fire", "--yes")
+    assert "own-break-glass" in team.officer.fails("suggestions", "after-review", project, id, "confirm")
+
+
+def test_the_rule_of_a_project_is_shown_and_made_stricter(team):
+    assert "project-owner  1" in team.officer.ok("suggestions", "rule", team.project)
+    assert "valid for 90 days" in team.officer.ok("suggestions", "rule", team.project, "--valid-days", 90)
+    assert "looser-rule" in team.officer.fails("suggestions", "rule", team.project, "--valid-days", 91)
+
+
+def test_a_dry_run_is_shown_and_attached(team, suggestion, policy_file, tmp_path):
+    people = tmp_path / "people.csv"
+    names = [line.split("name: ")[1].split("}")[0] for line in policy_file.read_text().splitlines() if "name: " in line]
+    people.write_text(",".join(names) + "\n" + "\n".join(",".join(["7"] * len(names)) for _ in range(12)) + "\n")
+    attach = ("--attach", team.project, suggestion["id"])
+    assert "12 rows in" in team.author.ok("policy", "dry-run", policy_file, people, *attach)
+    shown = team.officer.json("suggestions", "review", team.project, suggestion["id"])
+    assert shown["dry_run"]["report"]["rows_in"] == 12

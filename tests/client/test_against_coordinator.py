@@ -8,7 +8,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from cape_airflow.client.protocol import Request, json_of
 from cape_airflow.coordinator.app import create_app
 from cape_airflow.coordinator.bootstrap import initialise
 from cape_airflow.coordinator.settings import Settings
-from cape_airflow.errors import CoordinatorRefused, NotApproved
+from cape_airflow.errors import CoordinatorRefused, KeyUnavailable, NotApproved
 from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Outbox, Progress
 from cape_airflow.keys import KeyRing
 
@@ -192,6 +192,32 @@ def test_keys_are_made_rotated_and_fetched_by_workers_only(admin, team):
     with pytest.raises(CoordinatorRefused) as caught:
         team.officer.key_material(team.project, "customer-id")
     assert caught.value.status == 403
+
+
+def test_versions_of_a_key_are_retired_and_destroyed_and_the_worker_is_told(team):
+    team.officer.create_key(team.project, "id", 64, rotate_after_days=1)
+    team.officer.rotate_key(team.project, "id")
+    assert [row.state for row in team.officer.retire_key(team.project, "id", 1).versions] == ["retired", "enabled"]
+    assert sorted(team.worker.key_material(team.project, "id").versions) == [2]
+    (gone, _) = team.officer.destroy_key(team.project, "id", 1, "id").versions
+    assert (gone.state, len(gone.receipt)) == ("destroyed", 64)
+    key = CoordinatorKeys(team.worker, team.project).get("id")
+    with pytest.raises(KeyUnavailable, match="version 1 of key `id` was destroyed"):
+        key.version(1)
+
+
+def test_the_period_of_a_key_is_set_and_taken_back(team):
+    team.officer.create_key(team.project, "id", rotate_after_days=1)
+    (key,) = team.author.keys(team.project)
+    assert key.rotation_due_at - key.versions[0].created_at == timedelta(days=1)
+    assert team.officer.set_key_rotation(team.project, "id", None).rotation_due_at is None
+
+
+def test_a_worker_reveals_where_an_owner_lets_him_and_no_longer_than_that(team):
+    team.officer.create_key(team.project, "id", 64)
+    for may_reveal in (True, False):
+        assert team.officer.set_reveal(team.project, team.emails["worker"], may_reveal).may_reveal is may_reveal
+        assert CoordinatorKeys(team.worker, team.project).get("id").may_reveal is may_reveal
 
 
 def test_a_job_is_started_beats_and_ends(team):

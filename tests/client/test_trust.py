@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import rfc8785
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cape_airflow.client.results import SignedPolicy
+from cape_airflow.client.results import Approval, SignedPolicy
 from cape_airflow.client.trust import check, trusted_keys
 from cape_airflow.errors import CoordinatorError, NotApproved
 from cape_airflow.keys.encoding import to_base64url
@@ -189,3 +190,27 @@ def _signed(private):
     signature = to_base64url(private.sign(rfc8785.dumps(approval)))
     body = {"project": "crm", "digest": approval["digest"], "policy": text, "approval": approval}
     return SignedPolicy(**body, signature=signature), to_base64url(public)
+
+
+def test_an_approval_that_has_run_out_is_refused_and_says_how_to_get_another(served, signer):
+    with pytest.raises(NotApproved, match=r"ran out on 2020-01-01 00:00 UTC.*cape suggestions again crm"):
+        served(signer.signed(expires_at="2020-01-01T00:00:00.000000Z"))
+
+
+def test_an_approval_with_an_end_to_come_is_believed(served, signer):
+    approved, _ = served(signer.signed(expires_at="9999-01-01T00:00:00.000000Z"))
+    assert list(approved.approval.warnings(datetime.now(UTC))) == []
+
+
+def test_an_approval_counts_until_its_last_moment():
+    end = datetime(2027, 1, 31, tzinfo=UTC)
+    approval = Approval(project="p", digest="d", suggestion_id="s", approved_at=end, key_id="k", expires_at=end)
+    assert approval.has_run_out(end)
+    assert not approval.has_run_out(end - timedelta(seconds=1))
+    assert not list(approval.warnings(end - timedelta(days=15)))
+    assert "ends on 2027-01-31" in next(approval.warnings(end - timedelta(days=14)))
+
+
+def test_who_runs_a_policy_that_nobody_reviewed_is_told(served, signer):
+    approved, _ = served(signer.signed(break_glass=True, expires_at="9999-01-01T00:00:00.000000Z"))
+    assert "without a review" in next(approved.approval.warnings(datetime.now(UTC)))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,14 +25,19 @@ import psycopg
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from cape_airflow.coordinator.app import create_app
 from cape_airflow.coordinator.bootstrap import initialise
+from cape_airflow.coordinator.call import Call
+from cape_airflow.coordinator.csrf import csrf_token
+from cape_airflow.coordinator.people import find_user
+from cape_airflow.coordinator.sessions import find_session, open_session
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.store.models import Scheduler, SchedulerJob
+from cape_airflow.jobs.schedulers import ExternalJob, ExternalState
 from tests import needs
 
 ROLES = {
@@ -78,7 +83,7 @@ class Deployment:
 
     @cached_property
     def http(self) -> TestClient:
-        return TestClient(self.app, raise_server_exceptions=False)
+        return TestClient(self.app, raise_server_exceptions=False, client=("127.0.0.1", 50000))
 
     def ask(self, method: str, path: str, token: str | None = None, json: Any = None, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -100,6 +105,19 @@ class Deployment:
         made = self.done("POST", "/v1/tokens", self.admin, {"description": "test", "user_email": email} | more)
         return str(made["token"])
 
+    def browser(self, email: str) -> Browser:
+        """Open a session of a user, as his log in does, and return his browser."""
+        coordinator = self.app.state.coordinator
+        with coordinator.store.write() as session:
+            call = Call(coordinator, session, None, None, coordinator.clock(), None, None)
+            user = find_user(session, email)
+            assert user is not None
+            ticket = open_session(call, user)
+            session.commit()
+            row = find_session(session, ticket, coordinator.clock())
+        assert row is not None
+        return Browser(self, ticket.write(), csrf_token(coordinator.root_key, row.id))
+
     def join(self, project: str, name: str, role: str) -> None:
         self.done("PUT", f"/v1/projects/{project}/contributors/{name}@example.com", self.admin, {"role": role})
 
@@ -119,6 +137,23 @@ class Deployment:
     def close(self) -> None:
         if "app" in self.__dict__:
             self.app.state.coordinator.store.close()
+
+
+@dataclass
+class Browser:
+    """A browser with a session: it keeps its cookie, and knows the token that its pages carry."""
+
+    deployment: Deployment
+    cookie: str
+    csrf: str
+
+    def ask(self, method: str, path: str, json: Any = None, *, csrf: str | None = None, **more: Any) -> httpx.Response:
+        headers = {"Cookie": f"cape_session={self.cookie}", "Sec-Fetch-Site": "same-origin"}
+        if method != "GET":
+            headers["X-CSRF-Token"] = self.csrf if csrf is None else csrf
+        headers |= more.pop("headers", {})
+        more.setdefault("follow_redirects", False)
+        return self.deployment.ask(method, path, json=json, headers=headers, **more)
 
 
 @dataclass
@@ -401,13 +436,41 @@ Example = Callable[[Project], tuple[str, Any]]
 """Makes what a route needs, and returns the path and body of a request that then succeeds."""
 
 
+_VERDICTS = ("/approve", "/reject", "/request-changes", "/break-glass")
+
+
 def _suggestion(verb: str, **body: Any) -> Example:
     def example(project: Project) -> tuple[str, Any]:
         suggestion = project.suggest()
-        digest = {"digest": suggestion["digest"]} if verb in ("/approve", "/reject") else {}
+        digest = {"digest": suggestion["digest"]} if verb in _VERDICTS else {}
         return f"{project.path}/suggestions/{suggestion['id']}{verb}", (digest | body) or None
 
     return example
+
+
+def _own_suggestion(project: Project) -> tuple[str, Any]:
+    return f"{project.path}/suggestions/{project.suggest()['id']}/withdraw", None
+
+
+def _in_emergency(project: Project) -> tuple[str, Any]:
+    """What the admin, who owns the project, put in force without a review, for another owner to confirm."""
+    suggestion = project.suggest(_new_policy())
+    path, digest = f"{project.path}/suggestions/{suggestion['id']}", {"digest": suggestion["digest"]}
+    project.deployment.done("POST", f"{path}/break-glass", project.deployment.admin, digest | {"reason": "a fire"})
+    return f"{path}/after-review", digest | {"verdict": "confirm"}
+
+
+def _dry_run(project: Project) -> tuple[str, Any]:
+    suggestion = project.suggest()
+    column = {"name": "email", "input_type": "string", "decision": "dropped", "distinct_before": 90, "nulls_before": 3}
+    shapes = {"shapes_before": [{"shape": "xxx@xxxx.xx", "rows": 40}]}
+    body = {"rows_in": 100, "rows_out": 100, "columns": [column | shapes], "made_at": "2026-11-21T12:00:00Z"}
+    return f"{project.path}/suggestions/{suggestion['id']}/dry-runs", {"policy_digest": suggestion["digest"], **body}
+
+
+def _two_versions(project: Project) -> tuple[str, Any]:
+    before, after = project.approved(_new_policy()), project.suggest(_new_policy())
+    return f"{project.path}/diff?before={before['digest']}&after={after['id']}.1", None
 
 
 def _newcomer(project: Project) -> tuple[str, Any]:
@@ -417,13 +480,54 @@ def _newcomer(project: Project) -> tuple[str, Any]:
     return f"{project.path}/contributors/{name}@example.com", None
 
 
-def _key(verb: str) -> Example:
+def _of_user(verb: str, method_body: Any = None) -> Example:
+    def example(project: Project) -> tuple[str, Any]:
+        name = f"user-{secrets.token_hex(4)}"
+        project.deployment.user(name)
+        return f"/v1/users/{name}@example.com{verb}", method_body
+
+    return example
+
+
+def _service_account(project: Project) -> tuple[str, Any]:
+    return f"{project.path}/workers", {"email": f"{secrets.token_hex(4)}@example.com", "name": "Nightly"}
+
+
+def _service_token(project: Project) -> tuple[str, Any]:
+    path, body = _service_account(project)
+    project.deployment.done("POST", path, project.owner, body)
+    return f"{path}/{body['email']}/tokens", {"description": "nightly"}
+
+
+def _key(verb: str, **body: Any) -> Example:
     def example(project: Project) -> tuple[str, Any]:
         name = f"key-{secrets.token_hex(4)}"
         project.deployment.done("POST", f"{project.path}/keys", project.owner, {"name": name})
-        return f"{project.path}/keys/{name}{verb}", None
+        return f"{project.path}/keys/{name}{verb}", body or None
 
     return example
+
+
+def _old_version(verb: str) -> Example:
+    def example(project: Project) -> tuple[str, Any]:
+        key, _ = _key("")(project)
+        project.deployment.done("POST", f"{key}/rotate", project.owner)
+        return f"{key}/versions/1{verb}", None
+
+    return example
+
+
+def _retired_version(project: Project) -> tuple[str, Any]:
+    version, _ = _old_version("")(project)
+    project.deployment.done("POST", f"{version}/retire", project.owner)
+    return f"{version}/destroy", {"confirm": version.split("/")[-3]}
+
+
+def _new_worker(project: Project) -> tuple[str, Any]:
+    name = f"worker-{secrets.token_hex(4)}"
+    project.deployment.user(name)
+    project.join(name, "worker")
+    return f"{project.path}/contributors/{name}@example.com/reveal", {"may_reveal": True}
 
 
 def _new_job(project: Project) -> tuple[str, Any]:
@@ -452,6 +556,13 @@ def _user(_project: Project) -> tuple[str, Any]:
     return "/v1/users", {"email": f"{secrets.token_hex(4)}@example.com", "name": "Somebody"}
 
 
+def _log_in_with_a_token(project: Project) -> tuple[str, Any]:
+    """A log in of a client of Cape, which sends the secret without the byte of the version before it."""
+    token_id, secret = project.reader.split(",")
+    bare = urlsafe_b64encode(urlsafe_b64decode(secret + "==")[1:]).decode().rstrip("=")
+    return "/v1/login", {"token_id": token_id, "secret": bare}
+
+
 def _new_project(_project: Project) -> tuple[str, Any]:
     return "/v1/projects", {"name": f"p {secrets.token_hex(4)}"}
 
@@ -463,12 +574,14 @@ def _new_key(project: Project) -> tuple[str, Any]:
 def _scheduler_job(project: Project) -> tuple[str, Any]:
     """A job of another scheduler as a poll leaves it."""
     coordinator = project.deployment.app.state.coordinator
+    job = ExternalJob("application_1_1", "etl", "ann", ExternalState.RUNNING, "RUNNING")
+    document = TypeAdapter(ExternalJob).dump_python(job, mode="json")
     now, name, id = coordinator.clock(), secrets.token_hex(8), secrets.token_hex(13)
     with coordinator.store.write() as session:
         far = Scheduler(name=name, kind="yarn", next_poll_at=now)
         session.add(far)
         session.flush()
-        more = {"external_id": "application_1_1", "spark": True, "active": True, "document": {}, "seen_at": now}
+        more = {"external_id": "application_1_1", "spark": True, "active": True, "document": document, "seen_at": now}
         session.add(SchedulerJob(id=id, scheduler_seq=far.seq, **more))
         session.commit()
     return f"/v1/schedulers/jobs/{id}/cancel", None
@@ -489,12 +602,22 @@ _PROJECT = "/v1/projects/{label}"
 
 EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", "/v1/health"): _at("/v1/health"),
+    ("GET", "/v1/ready"): _at("/v1/ready"),
     ("GET", "/v1/version"): _at("/v1/version"),
     ("GET", "/v1/signing-keys"): _at("/v1/signing-keys"),
     ("GET", "/v1/openapi.json"): _at("/v1/openapi.json"),
     ("GET", "/v1/me"): _at("/v1/me"),
+    ("POST", "/v1/login"): _log_in_with_a_token,
+    ("POST", "/v1/query"): lambda _project: ("/v1/query", {"query": "query Me() { me { id } }"}),
     ("POST", "/v1/users"): _user,
     ("GET", "/v1/users"): _at("/v1/users"),
+    ("GET", "/v1/users/{email}"): _of_user(""),
+    ("PUT", "/v1/users/{email}/role"): _of_user("/role", {"role": "auditor"}),
+    ("POST", "/v1/users/{email}/deactivate"): _of_user("/deactivate"),
+    ("POST", "/v1/users/{email}/activate"): _of_user("/activate"),
+    ("POST", "/v1/users/{email}/link"): _of_user("/link"),
+    ("POST", _PROJECT + "/workers"): _service_account,
+    ("POST", _PROJECT + "/workers/{email}/tokens"): _service_token,
     ("POST", "/v1/tokens"): lambda _project: ("/v1/tokens", {"description": "mine"}),
     ("GET", "/v1/tokens"): _at("/v1/tokens"),
     ("POST", "/v1/projects"): _new_project,
@@ -507,6 +630,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
         {"role": "project-contributor"},
     ),
     ("DELETE", _PROJECT + "/contributors/{email}"): _newcomer,
+    ("PUT", _PROJECT + "/contributors/{email}/reveal"): _new_worker,
     ("POST", _PROJECT + "/suggestions"): lambda project: (
         f"{project.path}/suggestions",
         {"title": "one more", "policy": POLICY},
@@ -515,12 +639,35 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", _PROJECT + "/suggestions/{id}"): _suggestion(""),
     ("POST", _PROJECT + "/suggestions/{id}/approve"): _suggestion("/approve"),
     ("POST", _PROJECT + "/suggestions/{id}/reject"): _suggestion("/reject", comment="no"),
-    ("POST", _PROJECT + "/suggestions/{id}/comments"): _suggestion("/comments", text="hm"),
+    ("PATCH", _PROJECT + "/suggestions/{id}"): _suggestion("", revision=1, title="better"),
+    ("GET", _PROJECT + "/suggestions/{id}/revisions"): _suggestion("/revisions"),
+    ("GET", _PROJECT + "/suggestions/{id}/review"): _suggestion("/review"),
+    ("POST", _PROJECT + "/suggestions/{id}/rebase"): _suggestion("/rebase", revision=1),
+    ("POST", _PROJECT + "/suggestions/{id}/withdraw"): _own_suggestion,
+    ("POST", _PROJECT + "/suggestions/{id}/request-changes"): _suggestion("/request-changes", comment="not yet"),
+    ("POST", _PROJECT + "/suggestions/{id}/break-glass"): _suggestion("/break-glass", reason="an emergency"),
+    ("POST", _PROJECT + "/suggestions/{id}/after-review"): _in_emergency,
+    ("POST", _PROJECT + "/suggestions/{id}/comments"): _suggestion("/comments", text="hm", line=1),
+    ("POST", _PROJECT + "/suggestions/{id}/dry-runs"): _dry_run,
+    ("GET", _PROJECT + "/review-rule"): _at(_PROJECT + "/review-rule"),
+    ("PUT", _PROJECT + "/review-rule"): lambda project: (
+        f"{project.path}/review-rule",
+        {"quorum": {"project-owner": 1}},
+    ),
+    ("GET", _PROJECT + "/diff"): _two_versions,
+    ("GET", _PROJECT + "/policies"): _at(_PROJECT + "/policies"),
+    ("POST", _PROJECT + "/policies/{digest}/suggest"): lambda project: (
+        f"{project.path}/policies/{project.approved(_new_policy())['digest']}/suggest",
+        {"title": "back to it"},
+    ),
     ("GET", _PROJECT + "/policy"): _approved("/policy"),
     ("GET", _PROJECT + "/policies/{digest}"): _approved("/policies/{digest}"),
     ("POST", _PROJECT + "/keys"): _new_key,
     ("GET", _PROJECT + "/keys"): _at(_PROJECT + "/keys"),
+    ("PATCH", _PROJECT + "/keys/{name}"): _key("", rotate_after_days=90),
     ("POST", _PROJECT + "/keys/{name}/rotate"): _key("/rotate"),
+    ("POST", _PROJECT + "/keys/{name}/versions/{version}/retire"): _old_version("/retire"),
+    ("POST", _PROJECT + "/keys/{name}/versions/{version}/destroy"): _retired_version,
     ("GET", _PROJECT + "/keys/{name}/material"): _key("/material"),
     ("PUT", _PROJECT + "/jobs/{job_id}"): _new_job,
     ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _job("/heartbeat", {"rows_in": 5}),
@@ -532,6 +679,8 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("GET", "/v1/schedulers/summary"): _at("/v1/schedulers/summary"),
     ("POST", "/v1/schedulers/jobs/{scheduler_job}/cancel"): _scheduler_job,
     ("GET", "/v1/audit"): _at("/v1/audit"),
+    ("GET", "/v1/audit/export"): _at("/v1/audit/export"),
+    ("GET", "/metrics"): _at("/metrics"),
 }
 
 

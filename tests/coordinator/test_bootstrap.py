@@ -19,7 +19,7 @@ from cape_airflow.errors import CoordinatorError
 
 SERVE = """
 import sys
-from cape_airflow.coordinator.bootstrap import serve
+from cape_airflow.coordinator.serving import serve
 from cape_airflow.coordinator.settings import Settings
 serve(Settings(), "127.0.0.1", int(sys.argv[1]))
 """

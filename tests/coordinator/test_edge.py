@@ -9,6 +9,9 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.responses import HTMLResponse
+from starlette.testclient import TestClient
 
 MEGABYTE = 1024 * 1024
 
@@ -99,14 +102,80 @@ def test_A12_a_flood_of_header_fields_is_refused(headers: dict[str, str], serve:
     assert httpx.get(f"{serve(shared_deployment.app)}/v1/health", headers=headers).status_code in (400, 431)
 
 
-def test_every_answer_has_a_request_id_of_the_servers_own_and_safe_headers(shared_deployment: Any) -> None:
-    asked = {"X-Request-ID": "forged"}
+SAFE = {"cache-control", "content-security-policy", "referrer-policy", "x-content-type-options", "x-frame-options"}
+
+
+def test_every_answer_has_a_request_id_and_safe_headers(shared_deployment: Any) -> None:
     for path, status in (("/v1/health", 200), ("/v1/me", 401), ("/nowhere", 404), ("/v1/tokens/%00", 400)):
-        answer = shared_deployment.ask("GET", path, headers=asked)
+        answer = shared_deployment.ask("GET", path, headers={"X-Request-ID": "forged"})
         assert answer.status_code == status
         assert len(answer.headers["x-request-id"]) == 36
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-        assert answer.headers["cache-control"] == "no-store"
+        assert_safe(answer)
         if status != 200:
             assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+def assert_safe(answer: Any) -> None:
+    headers = answer.headers
+    assert set(headers) >= SAFE, (answer.request.url, set(headers))
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))
+    page = headers.get("content-type", "").startswith("text/html")
+    assert policy["default-src"] == "'none'"
+    assert "unsafe" not in headers["content-security-policy"]
+    assert policy["frame-ancestors"] == ("'self'" if page else "'none'")
+    assert headers["x-frame-options"] == ("SAMEORIGIN" if page else "DENY")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "strict-transport-security" not in headers, "not over plain HTTP"
+
+
+def test_the_answers_of_all_routes_have_safe_headers_and_those_with_secrets_are_not_stored(
+    shared_deployment: Any, shared_project: Any, examples: Any
+) -> None:
+    for (method, route), example in examples.items():
+        path, body = example(shared_project)
+        for token in (None, shared_project.owner, shared_project.worker, shared_deployment.admin):
+            answer = shared_deployment.ask(method, path, token, body)
+            assert_safe(answer)
+            if answer.is_success and "/polic" not in route and "/static" not in route:
+                assert answer.headers["cache-control"] == "no-store", route
+
+
+def test_P11_a_page_may_be_framed_by_its_own_origin_and_runs_nothing_that_stands_in_it(maker: Any) -> None:
+    app = maker.deployment().app
+    app.get("/page")(lambda: HTMLResponse("<p>"))
+    answer = TestClient(app).get("/page")
+    assert_safe(answer)
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+def test_over_tls_the_browser_is_told_to_stay_there_unless_the_host_has_the_say(deployment: Any) -> None:
+    alone = TestClient(deployment.app, base_url="https://cape.example.com")
+    assert "max-age=" in alone.get("/v1/health").headers["strict-transport-security"]
+    parent = FastAPI()
+    parent.mount("/cape", deployment.app)
+    mounted = TestClient(parent, base_url="https://airflow.example.com")
+    assert "strict-transport-security" not in mounted.get("/cape/v1/health").headers
+
+
+def test_L3_the_request_id_is_the_clients_where_it_is_a_uuid_and_else_the_servers(shared_deployment: Any) -> None:
+    given = "0190c5a2-1111-4222-8333-444455556666"
+    for asked, kept in ((given, True), (given.upper(), False), (given + "0", False), ("", False)):
+        answer = shared_deployment.ask("GET", "/v1/me", headers={"X-Request-ID": asked})
+        assert (answer.headers["x-request-id"] == given) is kept, asked
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    twice = [("X-Request-ID", given), ("X-Request-ID", given)]
+    assert shared_deployment.http.get("/v1/me", headers=twice).headers["x-request-id"] != given
+
+
+def test_a_failure_that_nobody_foresaw_has_the_same_headers_and_its_reason_is_in_the_log_only(
+    deployment: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ValueError("a secret thing")
+
+    deployment.app.get("/broken")(broken)
+    answer = deployment.ask("GET", "/broken")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert_safe(answer)
+    assert "a secret thing" not in answer.text
+    assert "a secret thing" in caplog.text

@@ -35,7 +35,7 @@ def test_a_refusal_says_which_field_and_why(shared_deployment: Any) -> None:
     message = answer.json()["message"]
     assert "body.email: must be an email address" in message
     assert "body.name: Field required" in message
-    assert "body.role: Input should be 'admin' or 'user'" in message
+    assert "body.role: Input should be 'admin', 'auditor' or 'user'" in message
     assert "body: has a field that is not known here" in message
 
 
@@ -113,3 +113,9 @@ def test_S1_the_log_never_shows_a_token_or_a_key(project: Any, examples: Any, ca
     assert caplog.text
     for secret in (material, project.worker.partition(",")[2], deployment.admin.partition(",")[2]):
         assert secret not in caplog.text
+
+
+def test_a_method_that_a_path_has_not_is_refused_with_all_that_it_has(shared_deployment: Any) -> None:
+    answer = shared_deployment.ask("DELETE", "/v1/projects/customers/keys", shared_deployment.admin)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
+    assert answer.headers["allow"] == "GET, POST"

@@ -20,6 +20,7 @@ def fail(error: BaseException) -> None:
     [
         (OSError(errno.ENOSPC, "S3CRET"), "cannot write x: No space left on device"),
         (FileNotFoundError("S3CRET"), "cannot write x: no such file"),
+        (FileNotFoundError("S3CRET %s", "S3CRET"), "cannot write x: no such file"),  # as fsspec does
         (PermissionError("S3CRET"), "cannot write x: permission denied"),
         (pa.ArrowInvalid("In CSV column #1: invalid value 'S3CRET'"), "column `b`: values do not fit"),
         (pa.ArrowInvalid("In CSV column #7: invalid value 'S3CRET'"), "broken, or not of this format"),

@@ -9,7 +9,7 @@ from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from cape_airflow.datasets.location import locate
-from cape_airflow.errors import MissingExtra
+from cape_airflow.errors import DatasetError, MissingExtra
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,8 @@ def test_places_hold_what_is_below_them(tmp_path: Path) -> None:
     assert folder.holds(locate(f"{tmp_path}/link/b.csv"))
     assert not folder.holds(locate(f"{tmp_path}/ab"))
     assert not locate("memory://a").holds(locate("/a/b"))
+
+
+def test_a_chain_of_urls_that_ends_in_none_is_refused() -> None:
+    with pytest.raises(DatasetError, match="cannot open the storage of a URL: no such file"):
+        locate("zip://x.csv::https://[bad/x.zip")

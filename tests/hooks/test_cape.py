@@ -107,6 +107,19 @@ def test_a_report_that_was_kept_is_delivered_with_the_next_one(outage: Outage, o
     assert waiting(own_outbox) == []
 
 
+def test_a_report_that_neither_arrives_nor_can_be_kept_fails_with_both_reasons(
+    outage: Outage, own_outbox: Path
+) -> None:
+    own_outbox.parent.mkdir(parents=True, exist_ok=True)
+    own_outbox.write_text("not a folder")
+    outage.begin()
+    with pytest.raises(CoordinatorUnavailable) as failure:
+        CapeHook().start_job(outage.project, _start(outage.digest))
+    said = str(failure.value)
+    assert f"a report of job {JOB} did not arrive (" in said
+    assert f"is not kept: cannot write {own_outbox}/" in said
+
+
 def test_a_report_that_is_required_fails_where_it_cannot_be_delivered(outage: Outage) -> None:
     outage.begin()
     with pytest.raises(CoordinatorUnavailable, match="could not be delivered"):

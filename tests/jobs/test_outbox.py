@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cape_airflow.errors import (
+    CapeError,
     CoordinatorProtocolError,
     CoordinatorRefused,
     CoordinatorUnavailable,
@@ -281,6 +282,16 @@ def test_a_report_that_neither_arrives_nor_can_be_kept_is_told_with_both_reasons
     coordinator.trouble = DOWN
     with pytest.raises(CoordinatorUnavailable, match=r"HTTP status 503 .* is not kept: cannot write"):
         Outbox(unwritable, coordinator).start_job("crm", start())
+
+
+def test_a_folder_that_cannot_be_looked_into_is_told_before_a_report_overtakes_what_may_wait_there(
+    coordinator, tmp_path
+):
+    loop = tmp_path / "outbox"
+    loop.symlink_to(loop)  # root may read all that others may not
+    with pytest.raises(CapeError, match=r"cannot look into the outbox .*outbox: Too many levels .*name another one"):
+        Outbox(loop, coordinator).start_job("crm", start())
+    assert coordinator.took == []
 
 
 def test_a_kept_report_that_cannot_be_put_aside_stops_the_delivery_and_not_the_report(outbox, coordinator, tmp_path):

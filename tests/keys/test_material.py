@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from cape_airflow.errors import KeyUnavailable
 from cape_airflow.keys import Key, KeyRing, Secret, derive
+from cape_airflow.keys.written import WrittenKey
 
 CANARY = b"canary-canary-canary"
 
@@ -104,3 +105,42 @@ def test_purposes_and_domains_never_share_a_key():
     names = [("a", "b"), ("a", "c"), ("b", "b"), ("a", ""), ("", "a"), ("ab", ""), ("", "ab"), ("a", "b\x00")]
     derived = {derive(Secret(CANARY), purpose=one, domain=two, length=32).reveal() for one, two in names}
     assert len(derived) == len(names)
+
+
+def _rotated(**more) -> Key:
+    """A key of four versions: 1 was destroyed, 2 and 3 are retired, and of these 2 is withheld."""
+    versions = {number: Secret(bytes([number]) * 32) for number in (3, 4)}
+    return Key("id", versions, 4, retired=frozenset({2, 3}), destroyed=frozenset({1}), **more)
+
+
+def test_a_destroyed_version_is_said_to_be_destroyed_by_the_name_of_its_key():
+    with pytest.raises(KeyUnavailable, match=r"version 1 of key `id` was destroyed"):
+        _rotated().version(1)
+
+
+def test_a_retired_version_makes_nothing_new_and_reveals_where_it_was_handed_over():
+    assert _rotated().version(3).reveal() == b"\x03" * 32
+    for number in (2, 3):
+        with pytest.raises(KeyUnavailable, match=rf"version {number} of key `id` is retired.*name version 4"):
+            _rotated().require_enabled(number)
+    with pytest.raises(KeyUnavailable, match="is retired"):
+        _rotated().version(2)
+    _rotated().require_enabled(4)
+
+
+def test_the_primary_version_is_never_a_retired_one():
+    with pytest.raises(KeyUnavailable, match="is retired"):
+        Key("id", {1: Secret(CANARY)}, 1, retired=frozenset({1}))
+
+
+def test_a_key_that_may_not_reveal_says_who_can_change_that():
+    _rotated().require_reveal()
+    with pytest.raises(KeyUnavailable, match=r"`id` may be applied here.*cape keys grant-reveal"):
+        _rotated(may_reveal=False).require_reveal()
+
+
+@pytest.mark.parametrize("may_reveal", [True, False])
+def test_a_key_is_the_same_after_it_was_written_down(may_reveal):
+    key = _rotated(may_reveal=may_reveal)
+    written = WrittenKey.of(key).model_dump_json()
+    assert WrittenKey.model_validate_json(written).key("id") == key

@@ -10,27 +10,7 @@ from cape_airflow.operators.storage import filesystem_of, refuse_credentials
 
 
 @pytest.mark.parametrize(
-    "url",
-    [
-        "s3://user:secret@bucket/x",
-        "s3://user@bucket/x",
-        "https://:secret@host/x",
-        "simplecache::s3://user:secret@bucket/x",
-        "zip://x.csv::s3://user:secret@bucket/x.zip",
-        "s3://AKIA:secret/with/slashes@bucket/x",
-        "s3://AKIA:123/secret@bucket/x",
-        "s3://AKIA:secret?x@bucket/y",
-        "s3://AKIA:secret::x@bucket/y",
-        "s3://AKIA:secret::x/y@bucket/z",
-        "s3://AKIA:secret#x@bucket/y",
-        "https://host/x.csv?X-Amz-Credential=AKIA&X-Amz-Signature=secret",
-        "https://host/x.csv?sv=2024&sig=secret",
-        "https://host/x.csv?AWSAccessKeyId=secret",
-        "https://host/x.csv?access_token=secret",
-        "https://host/x.csv?x=1&Password=secret",
-        "https://host/x.csv?%73ig=secret",
-        "simplecache::https://host/x.csv?sig=secret",
-    ],
+    "url", ["s3://user:secret@bucket/x", "https://host/x.csv?sig=secret", "simplecache::s3://:secret@bucket/x"]
 )
 def test_a_user_or_a_password_in_a_url_is_refused_and_not_shown(url: str) -> None:
     with pytest.raises(CapeError, match="no credentials") as refusal:
@@ -39,18 +19,7 @@ def test_a_user_or_a_password_in_a_url_is_refused_and_not_shown(url: str) -> Non
 
 
 def test_paths_and_urls_without_credentials_pass() -> None:
-    refuse_credentials(
-        "/data/me@home.csv",
-        "s3://bucket/me@home.csv",
-        "zip://x.csv::s3://bucket/me@home.zip",
-        "memory://x",
-        "data/*.csv",
-        "s3://bucket/part-?/key=1/*.csv",
-        "https://host:8443/x.csv?design=1&version=2",
-        "https://[2001:db8::1]:8443/x.csv",
-        "s3://[not-a-host/x",
-        "{{ params.source }}",
-    )
+    refuse_credentials("/data/me@home.csv", "s3://bucket/me@home.csv", "{{ params.source }}")
 
 
 def test_without_a_connection_the_url_alone_says_where_it_is() -> None:

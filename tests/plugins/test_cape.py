@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from airflow.api_fastapi.core_api.datamodels.plugins import ExternalViewResponse
 from airflow.plugins_manager import is_valid_plugin
 from starlette.testclient import TestClient
 
@@ -41,6 +42,20 @@ def test_in_the_api_server_it_mounts_the_coordinator_at_cape(api_server: Path) -
     with TestClient(mounted["app"]) as client:
         assert client.get("/v1/health").json() == {"status": "ok"}
         assert client.get("/v1/me").status_code == 401
+
+
+@pytest.mark.parametrize(("base_url", "href"), [("", "/cape/"), ("https://air.example.com/ops/", "/ops/cape/")])
+def test_its_pages_stand_in_airflows_navigation(
+    base_url: str, href: str, api_server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
+    [view] = CapePlugin().external_views
+    ExternalViewResponse.model_validate(view)
+    assert (view["name"], view["href"], view["url_route"]) == ("Privacy", href, "privacy")
+
+
+def test_without_a_mounted_coordinator_there_is_nothing_in_airflows_navigation() -> None:
+    assert CapePlugin().external_views == []
 
 
 def test_the_data_of_the_coordinator_is_in_the_home_of_the_cape_section(api_server: Path) -> None:

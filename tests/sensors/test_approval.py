@@ -166,3 +166,18 @@ def test_its_templates_are_names_only() -> None:
         sensor = CapePolicyApprovalSensor(task_id="approved", project="{{ params.p }}", suggestion_id="{{ params.s }}")
     sensor.render_template_fields({"params": {"p": "pay", "s": "01H"}})
     assert (sensor.project, sensor.suggestion_id) == ("pay", "01H")
+
+
+def test_a_suggestion_that_is_withdrawn_fails_at_once(people: People, project: str) -> None:
+    suggestion = people.suggest(project)
+    people.officer.withdraw(project, suggestion.id)
+    with pytest.raises(AirflowFailException, match="was withdrawn"):
+        _sensor(project, suggestion_id=suggestion.id).execute({})
+
+
+def test_a_suggestion_whose_policy_was_replaced_stays_approved(people: People, project: str) -> None:
+    first = people.suggest(project)
+    people.officer.approve(project, first.id, first.digest)
+    second = people.suggest(project, "version: 1\nrules: [{match: {name: x}, actions: [drop]}]")
+    people.officer.approve(project, second.id, second.digest)
+    assert _sensor(project, suggestion_id=first.id).execute({}) == first.digest

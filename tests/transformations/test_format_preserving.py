@@ -120,7 +120,7 @@ def test_a_rotation_of_the_key_changes_nothing_until_the_policy_names_the_new_ve
     assert before.equals(after)
     assert not before.equals(renewed)
     assert transform(REVEAL, before, keys=KeyRing(Versions(2))).equals(array)
-    [note] = create(ENCRYPT).notes()
+    note = next(create(ENCRYPT).notes())
     assert "pinned to version 1 of key `customer-id`" in note
 
 

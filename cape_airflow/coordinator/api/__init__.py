@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cape_airflow.coordinator.api import audit, jobs, keys, people, policies, projects, schedulers, service, suggestions
+from cape_airflow.coordinator.api import (
+    audit,
+    jobs,
+    keys,
+    metrics,
+    old_client,
+    people,
+    policies,
+    projects,
+    reviews,
+    schedulers,
+    service,
+    suggestions,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     service.router,
     people.router,
     projects.router,
     suggestions.router,
+    reviews.router,
     policies.router,
     keys.router,
     jobs.router,
     schedulers.router,
     audit.router,
+    metrics.router,
+    old_client.login_router,
+    old_client.query_router,
 )

@@ -48,34 +48,35 @@ def start_job(label: str, job_id: str, body: JobStart, call: CallDep, response: 
         raise Problem(422, "invalid", "body.job_id: it is not the one in the path")
     job, new = jobs.start_job(call, body)
     response.status_code = 201 if new else 200
-    return _show(label, job)
+    return show_job(label, job)
 
 
 @router.post("/{job_id}/heartbeat")
 def heartbeat(label: str, job_id: str, body: Progress, call: CallDep) -> JobAnswer:
     """Report how far a job is."""
-    return _show(label, jobs.heartbeat(call, job_id, body))
+    return show_job(label, jobs.heartbeat(call, job_id, body))
 
 
 @router.post("/{job_id}/finish")
 def finish_job(label: str, job_id: str, body: JobFinish, call: CallDep) -> JobAnswer:
     """Report how a job ended."""
-    return _show(label, jobs.finish_job(call, job_id, body))
+    return show_job(label, jobs.finish_job(call, job_id, body))
 
 
 @router.get("")
 def list_jobs(label: str, paging: Paging, call: CallDep) -> Page[JobAnswer]:
     """List the project's jobs, the newest first."""
-    return page(call.session, jobs.jobs(call), Job, paging, lambda job: _show(label, job), newest_first=True)
+    return page(call.session, jobs.jobs(call), Job, paging, lambda job: show_job(label, job), newest_first=True)
 
 
 @router.get("/{job_id}")
 def get_job(label: str, job_id: str, call: CallDep) -> JobAnswer:
     """Return a job."""
-    return _show(label, jobs.find_job(call, job_id))
+    return show_job(label, jobs.find_job(call, job_id))
 
 
-def _show(label: str, job: Job) -> JobAnswer:
+def show_job(label: str, job: Job) -> JobAnswer:
+    """Return what is shown of a job."""
     reported: dict[str, Any] = job.start | job.finish
     ours = {"project": label, "job_id": job.job_id, "state": job.state, "attempts": job.attempts}
     return JobAnswer(

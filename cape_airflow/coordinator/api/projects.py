@@ -50,12 +50,19 @@ class RoleChange(Body):
     role: Annotated[ProjectRole, Field(strict=False)]
 
 
+class RevealGrant(Body):
+    """Whether a worker may turn tokens back."""
+
+    may_reveal: bool
+
+
 class ContributorAnswer(Answer):
-    """Somebody in the project."""
+    """Somebody in the project; only workers may ever reveal."""
 
     email: str
     name: str
     role: ProjectRole
+    may_reveal: bool
 
 
 @router.post("", status_code=201)
@@ -94,6 +101,12 @@ def set_contributor(label: str, email: Email, body: RoleChange, call: CallDep) -
     return _show_contributor(projects.set_contributor(call, email, body.role))
 
 
+@router.put("/{label}/contributors/{email}/reveal")
+def set_reveal(label: str, email: Email, body: RevealGrant, call: CallDep) -> ContributorAnswer:
+    """Let a worker reveal, or no longer."""
+    return _show_contributor(projects.set_reveal(call, email, body.may_reveal))
+
+
 @router.delete("/{label}/contributors/{email}", status_code=204)
 def remove_contributor(label: str, email: Email, call: CallDep) -> Response:
     """Take a user out of the project."""
@@ -115,4 +128,5 @@ def _show(session: Session, project: Project) -> ProjectAnswer:
 
 
 def _show_contributor(contributor: Contributor) -> ContributorAnswer:
-    return ContributorAnswer(email=contributor.user.email, name=contributor.user.name, role=contributor.role)
+    user = contributor.user
+    return ContributorAnswer(email=user.email, name=user.name, role=contributor.role, may_reveal=contributor.may_reveal)

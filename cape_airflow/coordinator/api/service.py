@@ -1,4 +1,4 @@
-"""What anyone may ask: health, version, public signing keys; and the description of the API."""
+"""What anyone may ask: health, readiness, version, public signing keys; and the description of the API."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from fastapi import APIRouter, Request
 from cape_airflow import __version__
 from cape_airflow.coordinator.api.shapes import Answer
 from cape_airflow.coordinator.guard import CallDep, CoordinatorDep, GuardedRoute
+from cape_airflow.coordinator.problems import busy
+from cape_airflow.coordinator.store.migrate import is_current
 
 router = APIRouter(prefix="/v1", route_class=GuardedRoute, tags=["service"])
 
@@ -17,6 +19,12 @@ class Health(Answer):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
+
+
+class Readiness(Answer):
+    """The process can do its work."""
+
+    status: Literal["ready"] = "ready"
 
 
 class Version(Answer):
@@ -42,6 +50,18 @@ class SigningKeys(Answer):
 async def health() -> Health:
     """Say that the process answers; the database is not asked."""
     return Health()
+
+
+@router.get("/ready")
+def ready(coordinator: CoordinatorDep) -> Readiness:
+    """Say that requests can be sent here: the database answers, and has this version's schema.
+
+    A process that could not open the root key did not start, so that nobody has to ask for it here.
+    """
+    with coordinator.store.read() as session:
+        if not is_current(session.connection()):
+            raise busy("the database has another version's schema; bring this program to its version")
+    return Readiness()
 
 
 @router.get("/version")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cape_airflow.coordinator.store.recording import WritingSession
 from cape_airflow.coordinator.store.store import Store, insert_if_absent
 
-__all__ = ["Store", "insert_if_absent"]
+__all__ = ["Store", "WritingSession", "insert_if_absent"]

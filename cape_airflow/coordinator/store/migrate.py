@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -19,6 +20,7 @@ from cape_airflow.errors import CoordinatorError
 VERSION_TABLE = "alembic_version_cape"
 _LOCK = 0x43415045  # "CAPE": the advisory lock on PostgreSQL
 _LOCK_SECONDS = 120
+_SCRIPTS = Path(__file__).with_name("migrations")
 
 
 @contextmanager
@@ -39,8 +41,11 @@ def exclusive(store: Store) -> Iterator[Connection]:
             yield connection
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
+def upgrade(connection: Connection, revision: str = "head") -> str | None:
     """Run the missing revisions.
+
+    Returns:
+        The revision before; None where there was nothing.
 
     Raises:
         CoordinatorError: the database is of a newer version of cape_airflow.
@@ -53,12 +58,24 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
             f"the database is at revision {present}, which this version of cape_airflow does not know; upgrade it"
         )
     command.upgrade(config, revision)
+    return present
+
+
+def is_current(connection: Connection) -> bool:
+    """Return whether the database has this version's schema."""
+    present = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+    return present == _newest()
+
+
+@cache
+def _newest() -> str | None:
+    return ScriptDirectory(str(_SCRIPTS)).get_current_head()
 
 
 def configuration(connection: Connection) -> Config:
     """Return Alembic's configuration for that connection, without a file."""
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(_SCRIPTS))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config

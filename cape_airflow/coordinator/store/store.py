@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.store.models import Base
+from cape_airflow.coordinator.store.recording import GroupCommit, ReadingSession, WritingSession
 from cape_airflow.errors import MissingExtra
 
 
@@ -27,14 +28,15 @@ class Store:
         self.engine = _sqlite(url, settings) if url.get_backend_name() == "sqlite" else _postgresql(url, settings)
         self._writer = self.engine.execution_options(writes=True)
         self._reader = self.engine.execution_options(postgresql_readonly=True)
+        self._group = GroupCommit(self.write)
 
-    def read(self) -> Session:
+    def read(self) -> ReadingSession:
         """Return a session that sees one state of the database and cannot change it."""
-        return Session(self._reader, expire_on_commit=False)
+        return ReadingSession(self._reader, self._group.record)
 
-    def write(self) -> Session:
+    def write(self) -> WritingSession:
         """Return a session that may write; on SQLite it is the only one from its first statement on."""
-        return Session(self._writer, expire_on_commit=False)
+        return WritingSession(self._writer)
 
     def connect_for_writing(self) -> Connection:
         """Return a connection that may write, for migrations."""
@@ -68,7 +70,7 @@ def _sqlite(url: URL, settings: Settings) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # `_begin_sqlite` says BEGIN, the driver does not
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

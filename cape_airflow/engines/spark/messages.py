@@ -125,10 +125,11 @@ class Orders(_Message):
         """Return the orders to run a plan with just the keys that it names.
 
         Raises:
-            KeyUnavailable: one of them cannot be had.
+            KeyUnavailable: one of them cannot be had, or may not be used so.
         """
+        plan.check_keys(keys)
         needed = (keys.get(name) for name in plan.key_names)
-        written = {key.name: WrittenKey(primary=key.primary, versions=key.versions) for key in needed}
+        written = {key.name: WrittenKey.of(key) for key in needed}
         return cls(plan=plan.to_dict(), keys=written, folder=folder)
 
     def key_ring(self) -> KeyRing:

@@ -47,15 +47,19 @@ class _Shipped:
 
     def __getstate__(self) -> dict[str, Any]:
         return {
-            name: (key.primary, {number: _hidden(secret) for number, secret in key.versions.items()})
+            name: ({number: _hidden(secret) for number, secret in key.versions.items()}, *_rights(key))
             for name, key in self._keys.items()
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._keys = {
-            name: Key(name, {number: _shown(*halves) for number, halves in versions.items()}, primary)
-            for name, (primary, versions) in state.items()
+            name: Key(name, {number: _shown(*halves) for number, halves in versions.items()}, *rights)
+            for name, (versions, *rights) in state.items()
         }
+
+
+def _rights(key: Key) -> tuple[Any, ...]:
+    return key.primary, key.retired, key.destroyed, key.may_reveal
 
 
 def _hidden(secret: Secret) -> tuple[bytes, bytes]:

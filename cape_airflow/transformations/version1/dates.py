@@ -92,6 +92,11 @@ class DatePerturbation(Randomized):
         return self
 
     @property
+    def adds_nothing(self) -> str:
+        """Everything, where there is only one number of each unit to draw: `max` is no longer reached."""
+        return "any value" if all(high - low == 1 for low, high in zip(self.min, self.max, strict=True)) else ""
+
+    @property
     def needs_row_count(self) -> bool:
         """A second seeded frequency begins where the first one ends: after all rows."""
         return self.seed is not None and len(self.frequency) > 1

@@ -93,6 +93,13 @@ class NumericPerturbation(Randomized):
             raise ValueError(f"`min` and `max` fit the `dtype` {self.dtype}")
         return self
 
+    @property
+    def adds_nothing(self) -> str:
+        """Everything, where the draws are cut off to one number, as those from -1 to 1 as Integer are."""
+        inside = math.nextafter(self.min, self.max), math.nextafter(self.max, self.min)
+        one = self._noise.kind != "f" and math.trunc(inside[0]) == math.trunc(inside[1])
+        return "any value" if one or self.min == self.max else ""
+
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return numpy's type for the sum."""
         if not is_number(input_type):

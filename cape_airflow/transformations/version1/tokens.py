@@ -17,6 +17,7 @@ from cape_airflow.kernels.encode import encoded_first
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.text import checked_text, decode, encode, is_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
+from cape_airflow.transformations.keyed import shared_pairs
 from cape_airflow.transformations.values import Elementwise
 
 _ENCRYPTED = "4744cd07f6bab507c73223352567836f04fc0e6318"
@@ -76,7 +77,8 @@ class Tokenizer(_TextToText):
             yield "no key: tokens are made with a random key and differ from run to run; give `key` to join by them"
         kept = len(("x" * 64)[: self.max_token_len])
         if kept < 32:
-            yield f"tokens of {kept} hex digits: different values may share one"
+            pairs = shared_pairs(4 * kept)
+            yield f"tokens of {kept} hex digits: of 1,000,000 different values, about {pairs} pairs share one"
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version, or with a random key of its own."""

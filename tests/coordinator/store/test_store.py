@@ -73,7 +73,11 @@ def test_sqlite_writes_ahead_syncs_every_commit_and_checks_references(store: Sto
         pragmas = {name: session.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")}
         assert pragmas == {"journal_mode": "wal", "synchronous": 2}
     with store.write() as session, pytest.raises(DBAPIError, match="FOREIGN KEY"):
-        session.execute(text("INSERT INTO comments VALUES (1, 999, 999, 'x', '2026-01-01')"))
+        session.execute(
+            text(
+                "INSERT INTO comments (suggestion_seq, author_seq, text, created_at) VALUES (999, 999, 'x', '2026-01-01')"
+            )
+        )
 
 
 def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def test_without_a_key_tokens_differ_from_run_to_run_and_a_note_says_so(transfor
 
 def test_short_tokens_are_noted() -> None:
     assert list(create({**TOKENIZER, "max_token_len": 10}).notes()) == [
-        "tokens of 10 hex digits: different values may share one"
+        "tokens of 10 hex digits: of 1,000,000 different values, about 0.45 pairs share one"
     ]
     assert any("tokens of 4 hex" in note for note in create({**TOKENIZER, "max_token_len": -60}).notes())
 
