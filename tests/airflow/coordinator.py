@@ -149,9 +149,9 @@ class Outage:
 
 @pytest.fixture
 def outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
-    """A coordinator that is there, until the outage begins; `cape_default` leads to it, with a deadline of 1 s."""
+    """A coordinator that is there, until the outage begins; `cape_default` leads to it, with a deadline of 3 s."""
     outage = Outage(tmp_path / "coordinator")
-    monkeypatch.setenv("AIRFLOW_CONN_CAPE_DEFAULT", json.dumps(outage.people.connection(deadline=1)))
+    monkeypatch.setenv("AIRFLOW_CONN_CAPE_DEFAULT", json.dumps(outage.people.connection(deadline=3)))
     yield outage
     outage.begin()
 

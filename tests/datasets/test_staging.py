@@ -123,8 +123,10 @@ def test_leftovers_of_another_user_are_left_to_them(tmp_path: Path, target: str)
     leftover = left_behind(tmp_path, target, OTHER)
     leftover.chmod(0o700)
     grow_old(leftover)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o1777)
+    tmp_path.chmod(0o1777)
+    for folder in tmp_path.parents:
+        if not folder.stat().st_mode & stat.S_IXOTH:  # pytest keeps them to itself
+            folder.chmod(0o711)
     os.seteuid(65534)
     try:
         with begun(f"{tmp_path}/{target}") as out:

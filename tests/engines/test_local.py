@@ -43,7 +43,7 @@ def files(folder: Path) -> set[str]:
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("cape-")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("cape-read", "cape-transform"))]
 
 
 def test_a_run_gives_what_the_bound_plan_gives_with_its_provenance_and_counts(

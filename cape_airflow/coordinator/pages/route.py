@@ -27,8 +27,7 @@ class PageRoute(GuardedRoute):
     """A guarded route for people. Its name is ``page:`` and that of its function; see `rendering.link`."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:
-        # An app makes its routes anew from those of its routers, with the names that these have.
-        super().__init__(path, endpoint, **{**more, "name": more.get("name") or f"page:{endpoint.__name__}"})
+        super().__init__(path, endpoint, **{**more, "name": f"page:{endpoint.__name__}"})
 
     def get_route_handler(self) -> Handler:
         """Return the handler; what it refuses is said on a page, except who is not signed in."""

@@ -75,7 +75,8 @@ def test_sqlite_writes_ahead_syncs_every_commit_and_checks_references(store: Sto
     with store.write() as session, pytest.raises(DBAPIError, match="FOREIGN KEY"):
         session.execute(
             text(
-                "INSERT INTO comments (suggestion_seq, author_seq, text, created_at) VALUES (999, 999, 'x', '2026-01-01')"
+                "INSERT INTO comments (suggestion_seq, author_seq, text, created_at)"
+                " VALUES (999, 999, 'x', '2026-01-01')"
             )
         )
 
