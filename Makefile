@@ -29,7 +29,7 @@ demo: $(DEMO)  ## run the main job through real Airflow, end to end (KEEP=1 leav
 test: lint quick twin integration  ## linters and the whole suite
 
 quick: $(READY)  ## the tests that need no server
-	$(BIN)/pytest -m "not integration"
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal -m "not integration"
 
 twin: $(READY)  ## the tests of all techniques, without native kernels
 	CAPE_KERNELS=python $(BIN)/pytest tests/transformations -m "not integration"
