@@ -9,6 +9,7 @@
     │   └── DatasetError           a source cannot be read or a target cannot be written
     ├── KeyUnavailable             a key that the policy names cannot be had
     ├── NotApproved                no approved policy, or what came is not what was approved
+    ├── Superseded                 a later attempt of the same job has begun: this one writes nothing
     ├── CoordinatorError           the coordinator could not do what was asked
     │   ├── CoordinatorUnavailable no answer in time, or a passing failure: worth another try
     │   ├── CoordinatorRefused     an answer that says no: carries the HTTP status
@@ -90,6 +91,10 @@ class KeyUnavailable(CapeError):
 
 class NotApproved(CapeError):
     """There is no approved policy, or the policy at hand is not the approved one."""
+
+
+class Superseded(CapeError):
+    """A later attempt of the same job has begun; this one writes nothing, and reports nothing more."""
 
 
 class CoordinatorError(CapeError):

@@ -18,6 +18,7 @@ class CoordinatorKeys:
     def __init__(self, client: CoordinatorClient, project: str) -> None:
         self._client = client
         self._project = project
+        self._handed_over: dict[str, int] = {}
 
     def get(self, name: str) -> Key | None:
         """Return the key, or None where the project has none of that name.
@@ -27,11 +28,32 @@ class CoordinatorKeys:
             CoordinatorUnavailable: no answer in time; another try may help.
         """
         try:
-            return self._client.key_material(self._project, name)
+            key = self._client.key_material(self._project, name)
         except CoordinatorRefused as refusal:
             if refusal.status == 404:
                 return None
             raise KeyUnavailable(f"key `{name}` of project `{self._project}`: {refusal}") from refusal
+        self._handed_over[name] = key.primary
+        return key
+
+    def refuse_withdrawn(self) -> None:
+        """Ask once more whether what was handed over may still make something new: the primary version of each key.
+
+        Raises:
+            KeyUnavailable: a version was retired or destroyed since.
+            CoordinatorError: no answer, or a refusal.
+        """
+        if not self._handed_over:
+            return
+        states = {
+            (key.name, one.version): one.state for key in self._client.keys(self._project) for one in key.versions
+        }
+        for name, version in self._handed_over.items():
+            state = states.get((name, version), "removed")
+            if state != "enabled":
+                raise KeyUnavailable(
+                    f"version {version} of key `{name}` was {state} while this ran, and makes nothing new; run it again"
+                )
 
     def names(self) -> tuple[str, ...]:
         """Return the names of the project's keys."""

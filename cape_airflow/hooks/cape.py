@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from cape_airflow.errors import CapeError, CoordinatorUnavailable
+from cape_airflow.errors import CapeError, CoordinatorRefused, CoordinatorUnavailable, Superseded
 from cape_airflow.hooks import settings
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
     from airflow.sdk import Connection
 
-    from cape_airflow.client import ApprovedPolicy, AsyncCoordinatorClient, CoordinatorClient
+    from cape_airflow.client import ApprovedPolicy, AsyncCoordinatorClient, CoordinatorClient, CoordinatorKeys
     from cape_airflow.jobs import JobFinish, JobStart, Outbox, Progress
     from cape_airflow.keys import KeyProvider, KeyRing
 
-# A heartbeat holds up the run while it is on its way.
-_HEARTBEAT_SECONDS = 3.0
+# What may as well not arrive holds up the run while it is on its way.
+_QUICK_SECONDS = 3.0
 
 _SAME_UID = (
     "This task can read the embedded coordinator's root key: whoever writes DAGs can forge approvals and read every "
@@ -50,6 +50,7 @@ class CapeHook(BaseHook):
         super().__init__()
         self.cape_conn_id = cape_conn_id
         self.require_report = require_report
+        self._project_keys: CoordinatorKeys | None = None
 
     @cached_property
     def client(self) -> CoordinatorClient:
@@ -88,7 +89,30 @@ class CapeHook(BaseHook):
 
         if settings.root_key_readable():
             self.log.warning(_SAME_UID)
-        return KeyRing(*first, CoordinatorKeys(self.client, project))
+        self._project_keys = CoordinatorKeys(self.client, project)
+        return KeyRing(*first, self._project_keys)
+
+    def confirm(self, project: str, start: JobStart) -> None:
+        """Ask once more, just before the output of a job appears, whether it still may.
+
+        Raises:
+            NotApproved: the policy no longer is approved.
+            KeyUnavailable: a key that was handed over to this hook was retired or destroyed since.
+            Superseded: a later attempt of the job has begun.
+            CoordinatorError: no answer, or a refusal.
+        """
+        self.get_policy(project, start.policy_digest)
+        if self._project_keys is not None:
+            self._project_keys.refuse_withdrawn()
+        _refuse_superseded(self.client, project, start)
+
+    def overtaken(self, project: str, start: JobStart) -> bool:
+        """Return whether a later attempt of a job is known to have begun; asks for three seconds, or says no."""
+        try:
+            _refuse_superseded(self._quick, project, start)
+        except CapeError as error:
+            return isinstance(error, Superseded)
+        return False
 
     def start_job(self, project: str, start: JobStart) -> None:
         """Report that a job starts.
@@ -106,7 +130,7 @@ class CapeHook(BaseHook):
         Raises:
             CoordinatorError: it did not arrive. A heartbeat is not kept for later.
         """
-        self._heartbeats.heartbeat(project, job_id, progress)
+        self._quick.heartbeat(project, job_id, progress)
 
     def finish_job(self, project: str, job_id: str, finish: JobFinish) -> None:
         """Report how a job ended.
@@ -145,8 +169,8 @@ class CapeHook(BaseHook):
         return CoordinatorClient(**{**self._options, **changed})
 
     @cached_property
-    def _heartbeats(self) -> CoordinatorClient:
-        return self._new_client(deadline=min(_HEARTBEAT_SECONDS, self._options["deadline"]))
+    def _quick(self) -> CoordinatorClient:
+        return self._new_client(deadline=min(_QUICK_SECONDS, self._options["deadline"]))
 
     @cached_property
     def _outbox(self) -> Outbox:
@@ -162,6 +186,19 @@ class CapeHook(BaseHook):
             raise CoordinatorUnavailable(kept)
         command = f"cape jobs flush --outbox {shlex.quote(str(settings.outbox_folder()))}"
         self.log.warning("%s, and will be sent with the next report, or by: %s", kept, command)
+
+
+def _refuse_superseded(client: CoordinatorClient, project: str, start: JobStart) -> None:
+    """Refuse to go on where a later attempt of the job has begun: this one is a ghost that Airflow gave up."""
+    from cape_airflow.jobs import refuse_superseded
+
+    try:
+        newest = client.job(project, start.job_id)
+    except CoordinatorRefused as refusal:
+        if refusal.status == 404:  # the report of its start still is in the outbox
+            return
+        raise
+    refuse_superseded(start, newest.origin, newest.started_at)
 
 
 def _async_client(connection: Connection) -> AsyncCoordinatorClient:

@@ -1,5 +1,6 @@
 """The status of jobs: what is reported about a run, and the outbox that delivers it."""
 
+from cape_airflow.jobs.attempts import refuse_superseded
 from cape_airflow.jobs.dry_run import DryRun, DryRunColumn, Shape
 from cape_airflow.jobs.outbox import Delivery, Outbox
 from cape_airflow.jobs.report import ColumnCounts, JobFinish, JobStart, JobState, Progress
@@ -15,4 +16,5 @@ __all__ = [
     "Outbox",
     "Progress",
     "Shape",
+    "refuse_superseded",
 ]

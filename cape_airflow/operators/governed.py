@@ -165,11 +165,11 @@ class GovernedOperator(BaseOperator):
             return Reporter(start, self.log)
         return Reporter(start, self.log, self.hook, self.project)
 
-    def _before_commit(self, policy_digest: str) -> None:
-        """Ask once more whether the policy still is approved."""
+    def _before_commit(self, start: JobStart) -> None:
+        """Ask once more: is the policy still approved, are its keys still in use, is this the newest attempt?"""
         self._stop_if_killed()
         if self.project is not None:
-            self.hook.get_policy(self.project, policy_digest)
+            self.hook.confirm(self.project, start)
 
     def _stop_if_killed(self) -> None:
         if self._killed:

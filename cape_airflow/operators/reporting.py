@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from cape_airflow.engines import failed
-from cape_airflow.errors import CapeError, CoordinatorError
+from cape_airflow.errors import CapeError, CoordinatorError, Superseded
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.jobs import JobFinish, JobStart, Progress
 
@@ -68,7 +68,13 @@ class Reporter:
             )
 
     def fail(self, error: BaseException) -> None:
-        """Report that the run failed; that this could not be reported only is a warning: what failed first counts."""
+        """Report that the run failed; that this could not be reported only is a warning: what failed first counts.
+
+        An attempt that another has overtaken says nothing: the job is the other's, which may yet succeed.
+        """
+        if isinstance(error, Superseded) or (self._hook and self._hook.overtaken(self._project, self._start)):
+            self._log.info("Job %s goes on in a later attempt; the end of this one is not reported", self._start.job_id)
+            return
         self._finish(failed(self._progress, error), required=False)
 
     def progress(self, progress: Progress, words: str = "") -> None:

@@ -274,7 +274,7 @@ class CapeSparkOperator(GovernedOperator):
             staged = Staged(_shared_path(self.target), start.job_id)
             staged.adopt(Path(status.staged))
             try:
-                self._before_commit(start.policy_digest)
+                self._before_commit(start)
                 staged.show()
             finally:
                 staged.discard()  # after the rename, what stepped aside; before it, all

@@ -91,7 +91,7 @@ class CapeTransformOperator(GovernedOperator):
                 self._open_sink(start.job_id),
                 job_id=start.job_id,
                 on_progress=lambda progress: self._on_progress(reporter, progress),
-                before_commit=lambda: self._before_commit(plan.policy_digest),
+                before_commit=lambda: self._before_commit(start),
             )
         reporter.finish(finish)
         return result_of(start, finish)
