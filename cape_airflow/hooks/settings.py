@@ -8,6 +8,9 @@ from urllib.parse import urlsplit
 
 from airflow.configuration import AIRFLOW_HOME, conf
 
+EMBEDDED_PATH = "/cape"
+"""Where Airflow's API server serves the embedded coordinator."""
+
 
 def embedded() -> bool:
     """Return whether the API server is to serve a coordinator at /cape."""
@@ -29,9 +32,19 @@ def deployment() -> str:
     return str(conf.get("cape", "deployment", fallback="") or conf.get("api", "base_url", fallback="") or "")
 
 
+def address_of_airflow() -> str:
+    """Return where browsers find Airflow, without a slash at its end; empty where its configuration does not say so."""
+    return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+
+
 def path_of_airflow() -> str:
     """Return the path below which Airflow is served, without a slash at its end; empty where that is the root."""
-    return urlsplit(conf.get("api", "base_url", fallback="") or "").path.rstrip("/")
+    return urlsplit(address_of_airflow()).path
+
+
+def pages_url() -> str:
+    """Return where browsers find the pages of a coordinator that is not embedded; empty where nobody says so."""
+    return str(conf.get("cape", "pages_url", fallback="") or "").rstrip("/")
 
 
 def outbox_folder() -> Path:

@@ -20,6 +20,7 @@ from cape_airflow.hooks.compat import AirflowException
 from cape_airflow.hooks.failure import task_failure, unexpected
 from cape_airflow.hooks.given import given, refuse_vanished
 from cape_airflow.hooks.settings import deployment
+from cape_airflow.links.pages import CapeJobLink, CapePolicyLink, CapeReviewLink
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
     from collections.abc import Callable
@@ -46,6 +47,7 @@ class GovernedOperator(BaseOperator):
     """
 
     ui_color = "#d9e8e3"
+    operator_extra_links = (CapeJobLink(), CapePolicyLink(), CapeReviewLink())
 
     def __init__(
         self,
@@ -78,6 +80,8 @@ class GovernedOperator(BaseOperator):
             **(restricting or {}),
         )
         self._killed = False
+        self.told_of: JobStart | None = None
+        self.suggestion_id: str | None = None
 
     @cached_property
     def hook(self) -> CapeHook:
@@ -119,7 +123,9 @@ class GovernedOperator(BaseOperator):
         file = _policy_of(self.policy_file) if self.policy_file is not None else None
         digest = self._pinned(file)
         if self.project is not None:
-            return self.hook.get_policy(self.project, digest).policy
+            approved = self.hook.get_policy(self.project, digest)
+            self.suggestion_id = approved.approval.suggestion_id
+            return approved.policy
         if file is None:
             raise PolicyError("give a project, whose approved policy is applied, or a policy_file")
         return file
@@ -161,6 +167,7 @@ class GovernedOperator(BaseOperator):
     def _reporter(self, start: JobStart) -> Reporter:
         from cape_airflow.operators.reporting import Reporter
 
+        self.told_of = start
         if self.project is None:
             return Reporter(start, self.log)
         return Reporter(start, self.log, self.hook, self.project)

@@ -72,8 +72,9 @@ class CapeSparkOperator(GovernedOperator):
         "policy_file",
         "key_file",
         "py_files",
+        "cape_conn_id",
     )
-    operator_extra_links = (SparkUILink(), SparkHistoryLink())
+    operator_extra_links = (*GovernedOperator.operator_extra_links, SparkUILink(), SparkHistoryLink())
 
     def __init__(
         self,

@@ -47,7 +47,15 @@ class CapeTransformOperator(GovernedOperator):
     Returns (XCom): job_id, policy_digest, rows_in, rows_out, rows_suppressed.
     """
 
-    template_fields: Sequence[str] = ("project", "source", "target", "policy_digest", "policy_file", "key_file")
+    template_fields: Sequence[str] = (
+        "project",
+        "source",
+        "target",
+        "policy_digest",
+        "policy_file",
+        "key_file",
+        "cape_conn_id",
+    )
 
     def __init__(
         self,

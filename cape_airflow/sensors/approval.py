@@ -14,6 +14,7 @@ from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.hooks.compat import AirflowFailException, AirflowSensorTimeout
 from cape_airflow.hooks.failure import passing, task_failure
 from cape_airflow.hooks.given import given, refuse_vanished
+from cape_airflow.links.pages import CapeReviewLink
 from cape_airflow.triggers.approval import CapePolicyApprovalTrigger
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
 
     template_fields: Sequence[str] = ("project", "suggestion_id")
     ui_color = "#d9e8e3"
+    operator_extra_links = (CapeReviewLink(),)
 
     def __init__(
         self,
