@@ -96,6 +96,16 @@ class Technique(BaseModel):
         """Whether equal inputs give equal outputs with these parameters; `linkable` says it of the technique."""
         return self.linkable
 
+    @property
+    def masks(self) -> bool:
+        """Whether what comes out hides what went in; re-identification does the contrary."""
+        return self.family is not Family.REIDENTIFICATION
+
+    @property
+    def one_way(self) -> bool:
+        """Whether nobody gets the input back, whatever key they hold."""
+        return self.masks and not self.reversible
+
     def key_references(self) -> Iterator[KeyReference]:
         """Yield the keys that this technique needs."""
         for name in type(self).model_fields:
