@@ -193,8 +193,10 @@ class _Compiler:
         )
 
     def _output_field(self, name: str, kind: pa.DataType) -> pa.Field:
-        # Metadata may hold values (polars keeps categories there): of it, only the tags of a kept column go on.
-        kept = tags(self._input.field(name)) if not self._techniques[name] else ()
+        # Metadata may hold values (polars keeps categories there): of it, only tags go on. What a tag says of the input
+        # is true of the output as long as somebody gets the input back.
+        ended = any(technique.one_way for technique in self._techniques[name])
+        kept = () if ended else tags(self._input.field(name))
         return pa.field(name, without_metadata(kind), metadata={TAGS: ",".join(kept)} if kept else None)
 
     def _outcome(self, field: pa.Field) -> ColumnOutcome:
@@ -212,4 +214,5 @@ class _Compiler:
             rules=tuple(self._rules[field.name]),
             reversible=transformed and all(technique.reversible for technique in techniques),
             linkable=not dropped and all(technique.is_linkable for technique in techniques),
+            tags=tags(field),
         )

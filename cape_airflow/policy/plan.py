@@ -68,6 +68,7 @@ class ColumnOutcome:
         rules: places in the policy, e.g. ``rules[2]``.
         reversible: whoever holds the key can get the input back.
         linkable: equal inputs still give equal outputs.
+        tags: of the input column, e.g. ``user.contact.email``.
     """
 
     name: str
@@ -79,6 +80,7 @@ class ColumnOutcome:
     rules: tuple[str, ...] = ()
     reversible: bool = False
     linkable: bool = False
+    tags: tuple[str, ...] = ()
 
     @property
     def how(self) -> str:
@@ -186,10 +188,7 @@ class Plan:
             input_schema=_schema_from_text(data["input_schema"]),
             output_schema=_schema_from_text(data["output_schema"]),
             steps=tuple(_step_from_dict(step) for step in data["steps"]),
-            columns=tuple(
-                ColumnOutcome(**{**column, "techniques": tuple(column["techniques"]), "rules": tuple(column["rules"])})
-                for column in data["columns"]
-            ),
+            columns=tuple(_outcome_from_dict(column) for column in data["columns"]),
             guarantees=tuple(_guarantee_from_dict(guarantee) for guarantee in data["guarantees"]),
             warnings=tuple(data["warnings"]),
         )
@@ -203,6 +202,11 @@ class Plan:
         lines += [f"guarantee: {each.k}-anonymity over {', '.join(each.quasi_identifiers)}" for each in self.guarantees]
         lines += [f"warning: {warning}" for warning in self.warnings]
         return "\n".join([f"policy {self.policy_label or '(no label)'} {self.policy_digest[:12]}", *lines])
+
+
+def _outcome_from_dict(data: dict[str, Any]) -> ColumnOutcome:
+    listed = {name: tuple(data.get(name, ())) for name in ("techniques", "rules", "tags")}
+    return ColumnOutcome(**{**data, **listed})
 
 
 def _guarantee_from_dict(data: dict[str, Any]) -> Guarantee:

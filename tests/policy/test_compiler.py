@@ -209,6 +209,26 @@ def test_of_a_kept_columns_metadata_only_the_tags_go_on() -> None:
     assert plan.input_schema.field("country").metadata is None
 
 
+@pytest.mark.parametrize(
+    ("techniques", "left"),
+    [
+        (["deterministic-encryption"], {b"cape.tags": b"pii"}),
+        (["reveal"], {b"cape.tags": b"pii"}),
+        (["reveal", "deterministic-encryption"], {b"cape.tags": b"pii"}),
+        (["deterministic-encryption", "keyed-hash"], None),
+    ],
+)
+def test_a_tag_goes_on_past_reversible_steps_and_ends_at_a_one_way_step(
+    techniques: list[str], left: dict[bytes, bytes] | None
+) -> None:
+    actions = ", ".join(f"{{transform: {{type: {each}, key: {{ref: k}}}}}}" for each in techniques)
+    schema = pa.schema([pa.field("email", pa.string(), metadata={"cape.tags": "pii"})])
+    plan = _plan(_version_2(f"{{match: {{name: email}}, actions: [{actions}]}}"), schema)
+    assert plan.output_schema.field("email").metadata == left
+    assert plan.columns[0].tags == ("pii",)
+    assert Plan.from_dict(plan.to_dict()) == plan
+
+
 def test_names_of_nested_fields_are_not_shown_for_they_may_be_values() -> None:
     schema = pa.schema({"by": pa.struct({"alice@example.com": pa.int64()}), "age": pa.int64()})
     plan = _plan(_version_2("{match: {name: age}, actions: [drop]}", "{match: {name: by}, keep: {reason: x}}"), schema)
