@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.log import mask_secret
+from airflow.sdk.log import amask_secret, mask_secret
 
 from cape_airflow.errors import CapeError, CoordinatorRefused, CoordinatorUnavailable, Superseded
 from cape_airflow.hooks import settings
@@ -60,7 +60,10 @@ class CapeHook(BaseHook):
     async def async_client(self) -> AsyncCoordinatorClient:
         """Return a client for an event loop; the caller closes it."""
         # In a thread, since the first import takes more than a second, in which the loop serves nobody else.
-        return await asyncio.to_thread(_async_client, await self.aget_connection(self.cape_conn_id))
+        connection = await self.aget_connection(self.cape_conn_id)
+        client = await asyncio.to_thread(_async_client, connection)
+        await amask_secret(_parts_of(connection.password))
+        return client
 
     def get_conn(self) -> CoordinatorClient:
         """Return the client, as Airflow calls it."""
@@ -85,12 +88,12 @@ class CapeHook(BaseHook):
     def get_keys(self, project: str, *first: KeyProvider) -> KeyRing:
         """Return the keys of a project, fetched as they are needed; `first` are asked before the coordinator."""
         from cape_airflow.client import CoordinatorKeys
-        from cape_airflow.keys import KeyRing
+        from cape_airflow.hooks.masking import MaskedKeyRing
 
         if settings.root_key_readable():
             self.log.warning(_SAME_UID)
         self._project_keys = CoordinatorKeys(self.client, project)
-        return KeyRing(*first, self._project_keys)
+        return MaskedKeyRing(*first, self._project_keys)
 
     def confirm(self, project: str, start: JobStart) -> None:
         """Ask once more, just before the output of a job appears, whether it still may.
@@ -160,7 +163,7 @@ class CapeHook(BaseHook):
         from cape_airflow.hooks.address import client_options
 
         options = client_options(self.get_connection(self.cape_conn_id))
-        mask_secret(options["token"])
+        mask_secret(_parts_of(options["token"]))
         return options
 
     def _new_client(self, **changed: Any) -> CoordinatorClient:
@@ -199,6 +202,11 @@ def _refuse_superseded(client: CoordinatorClient, project: str, start: JobStart)
             return
         raise
     refuse_superseded(start, newest.origin, newest.started_at)
+
+
+def _parts_of(token: str | None) -> list[Any]:
+    """Return what the masker is to know of a token: the whole of it, and its secret part alone."""
+    return [token, token.rpartition(",")[2]] if token else []
 
 
 def _async_client(connection: Connection) -> AsyncCoordinatorClient:

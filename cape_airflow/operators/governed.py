@@ -21,6 +21,8 @@ from cape_airflow.hooks.failure import task_failure, unexpected
 from cape_airflow.hooks.given import given, refuse_vanished
 from cape_airflow.hooks.settings import deployment
 from cape_airflow.links.pages import CapeJobLink, CapePolicyLink, CapeReviewLink
+from cape_airflow.operators.mapping import INDEX_LABEL
+from cape_airflow.operators.outlets import describe_outlets
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
     from collections.abc import Callable
@@ -43,6 +45,7 @@ class GovernedOperator(BaseOperator):
         key_file: path of a key file (templated); only without a `project`.
         cape_conn_id: connection of type `cape`; used with a `project` only.
         fail_on_report: fail where the job cannot be reported, instead of reporting it later.
+        map_index_template: what Airflow calls an instance where the task is mapped; by default the end of its target.
         restricting: further arguments that restrict the task, by name: none that was given may come to nothing.
     """
 
@@ -58,10 +61,11 @@ class GovernedOperator(BaseOperator):
         key_file: str | None = None,
         cape_conn_id: str = CapeHook.default_conn_name,
         fail_on_report: bool = False,
+        map_index_template: str | None = INDEX_LABEL,
         restricting: Mapping[str, object] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(map_index_template=map_index_template, **kwargs)
         if project is None and policy_file is None:
             raise ValueError("give a project, whose approved policy is applied, or a policy_file")
         if project is not None and key_file is not None:
@@ -141,12 +145,13 @@ class GovernedOperator(BaseOperator):
         return self.policy_digest
 
     def _keys(self, policy: Policy) -> KeyRing:
-        from cape_airflow.keys import EnvironmentKeys, FileKeys, KeyRing
+        from cape_airflow.hooks.masking import MaskedKeyRing
+        from cape_airflow.keys import EnvironmentKeys, FileKeys
 
         if self.project is not None:
             return self.hook.get_keys(self.project, policy.inline_keys())
         file = [] if self.key_file is None else [FileKeys(self.key_file)]
-        return KeyRing(policy.inline_keys(), *file, EnvironmentKeys())
+        return MaskedKeyRing(policy.inline_keys(), *file, EnvironmentKeys())
 
     def _job_start(self, ti: Any, plan: Plan, *, engine: str, source: str, target: str) -> JobStart:
         from cape_airflow.jobs import JobStart
@@ -171,6 +176,12 @@ class GovernedOperator(BaseOperator):
         if self.project is None:
             return Reporter(start, self.log)
         return Reporter(start, self.log, self.hook, self.project)
+
+    def _succeeded(self, context: Context, reporter: Reporter, start: JobStart, finish: JobFinish) -> dict[str, Any]:
+        """Tell all who are to hear of a success; return the XCom."""
+        reporter.finish(finish)
+        describe_outlets(self, context, self.project, start, finish)
+        return result_of(start, finish)
 
     def _before_commit(self, start: JobStart) -> None:
         """Ask once more: is the policy still approved, are its keys still in use, is this the newest attempt?"""
