@@ -14,7 +14,8 @@ from airflow.sdk import BaseHook
 from cape_airflow.errors import CapeError, DatasetError
 from cape_airflow.hooks import settings
 from cape_airflow.hooks.spark import session_of
-from cape_airflow.operators.governed import GovernedOperator, job_id_of, result_of
+from cape_airflow.operators.governed import GovernedOperator, job_id_of
+from cape_airflow.operators.mapping import refuse_shared_target
 from cape_airflow.operators.spark_driver import LOG, Driver, clear, private_folder
 from cape_airflow.operators.spark_links import SparkHistoryLink, SparkUILink
 from cape_airflow.operators.storage import refuse_credentials, refuse_secret_names
@@ -137,24 +138,26 @@ class CapeSparkOperator(GovernedOperator):
             AirflowFailException: policy, data or approval are not as they must be; another try would not help.
             AirflowException: the driver is gone, or failed for what may pass.
         """
-        return self._showing_no_values(partial(self._complete, event, start, Path(folder), warnings))
+        return self._showing_no_values(partial(self._complete, context, event, start, Path(folder), warnings))
 
     def _transform(self, context: Context) -> dict[str, Any]:
         self._refuse_vanished()
+        if self.mode != "append":
+            refuse_shared_target(self)
         refuse_credentials(*filter(None, (self.source, self.target)))
         policy = self._policy()
         job = self._job(context["ti"])
         with Driver(self._folder(job.job_id)) as self._driver:
             self._stop_if_killed()
-            return self._with_driver(self._driver, job, policy, context["ti"])
+            return self._with_driver(context, self._driver, job, policy)
 
-    def _with_driver(self, driver: Driver, job: Job, policy: Policy, ti: Any) -> dict[str, Any]:
+    def _with_driver(self, context: Context, driver: Driver, job: Job, policy: Policy) -> dict[str, Any]:
         from cape_airflow.engines.spark.messages import Orders
 
         opened = driver.open(job)
-        self._link(ti, opened.application)
+        self._link(context["ti"], opened.application)
         plan = self._plan(policy, opened)
-        start = self._start(ti, plan, opened.application)
+        start = self._start(context["ti"], plan, opened.application)
         orders = Orders.of(plan, self._keys(policy), str(driver.folder) if self.deferrable else None)
         reporter = self._reporter(start)
         if self.deferrable:
@@ -168,10 +171,15 @@ class CapeSparkOperator(GovernedOperator):
                 self._stop_if_killed()
                 reporter.progress(_progress(status), status.stages)
             finish = self._publish(start, status, plan.warnings)
-        return self._finished(reporter, start, finish)
+        return self._finished(context, reporter, start, finish)
 
     def _complete(
-        self, event: Mapping[str, Any], started: Mapping[str, Any], folder: Path, warnings: Sequence[str]
+        self,
+        context: Context,
+        event: Mapping[str, Any],
+        started: Mapping[str, Any],
+        folder: Path,
+        warnings: Sequence[str],
     ) -> dict[str, Any]:
         from cape_airflow.engines.spark.desk import read_status
         from cape_airflow.jobs import JobStart
@@ -192,11 +200,10 @@ class CapeSparkOperator(GovernedOperator):
             clear(folder, keep_log=True)
             raise
         clear(folder, keep_log=False)
-        return self._finished(reporter, start, finish)
+        return self._finished(context, reporter, start, finish)
 
-    def _finished(self, reporter: Reporter, start: JobStart, finish: JobFinish) -> dict[str, Any]:
-        reporter.finish(finish)
-        return {**result_of(start, finish), "application_id": start.application_id}
+    def _finished(self, context: Context, reporter: Reporter, start: JobStart, finish: JobFinish) -> dict[str, Any]:
+        return {**self._succeeded(context, reporter, start, finish), "application_id": start.application_id}
 
     def _defer(self, start: JobStart, folder: Path, warnings: Sequence[str]) -> NoReturn:
         self.log.info("Application %s goes on without this worker slot.", start.application_id)

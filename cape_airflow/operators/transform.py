@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cape_airflow.operators.governed import GovernedOperator, job_id_of, result_of
+from cape_airflow.operators.governed import GovernedOperator, job_id_of
+from cape_airflow.operators.mapping import refuse_shared_target
 from cape_airflow.operators.storage import filesystem_of, refuse_credentials
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
@@ -84,6 +85,7 @@ class CapeTransformOperator(GovernedOperator):
         from cape_airflow.policy import compile_plan
 
         self._refuse_vanished()
+        refuse_shared_target(self)
         refuse_credentials(self.source, self.target)
         policy = self._policy()
         source = self._open_source()
@@ -101,8 +103,7 @@ class CapeTransformOperator(GovernedOperator):
                 on_progress=lambda progress: self._on_progress(reporter, progress),
                 before_commit=lambda: self._before_commit(start),
             )
-        reporter.finish(finish)
-        return result_of(start, finish)
+        return self._succeeded(context, reporter, start, finish)
 
     def _open_source(self) -> Source:
         from cape_airflow.datasets import open_source
