@@ -26,6 +26,9 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": _modules("cape_airflow.sensors.approval"),
         "triggers": _modules("cape_airflow.triggers.approval", "cape_airflow.triggers.spark"),
         "extra-links": [
+            "cape_airflow.links.pages.CapeJobLink",
+            "cape_airflow.links.pages.CapePolicyLink",
+            "cape_airflow.links.pages.CapeReviewLink",
             "cape_airflow.operators.spark_links.SparkUILink",
             "cape_airflow.operators.spark_links.SparkHistoryLink",
         ],
@@ -128,6 +131,14 @@ _CONFIG = {
             "string",
             "",
             "/var/spool/cape",
+        ),
+        "pages_url": _option(
+            "Where browsers find the pages of the coordinator behind cape_default, with embedded = False: Privacy in "
+            "the navigation and the links of tasks lead there. Empty: no page in the navigation, and tasks link to the "
+            "address of their connection.",
+            "string",
+            "",
+            "https://cape.example.com",
         ),
     },
 }
