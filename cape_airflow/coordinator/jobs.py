@@ -3,6 +3,8 @@
 - The same start again changes nothing; another start of the same job is a new attempt.
 - A heartbeat never reopens a finished job.
 - The same finish again changes nothing; another one for a finished job is refused.
+- That a task died is what others say of it (`jobs.deaths`). They are only believed of a job that runs, and the word of
+  the task itself replaces theirs.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from cape_airflow.coordinator.review import approval_of
 from cape_airflow.coordinator.store import insert_if_absent
 from cape_airflow.coordinator.store.models import Job, JobApplication, JobColumn
 from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Progress
+from cape_airflow.jobs.deaths import is_presumed
 from cape_airflow.urls import holds_credentials
 
 
@@ -78,9 +81,10 @@ def finish_job(call: Call, job_id: str, report: JobFinish) -> Job:
     finish = report.model_dump(mode="json", exclude={"columns", "progress"})
     progress = report.progress.model_dump(mode="json")
     if job.state is not JobState.RUNNING:
-        if (job.finish, job.progress, column_counts(job)) != (finish, progress, report.columns):
+        if (job.finish, job.progress, column_counts(job)) == (finish, progress, report.columns):
+            return job
+        if not is_presumed(job.finish["error"]) or is_presumed(report.error):
             raise Problem(409, "job-finished", "this job has finished already, in another way")
-        return job
     job.state, job.finish, job.progress = report.state, finish, progress
     job.heartbeat_at = call.now
     job.columns = [_column(position, counts) for position, counts in enumerate(report.columns)]

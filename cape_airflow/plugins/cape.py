@@ -12,28 +12,40 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from airflow.plugins_manager import AirflowPlugin
 
 from cape_airflow.hooks import settings
+from cape_airflow.listeners import runs
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
-URL_PREFIX = "/cape"
+URL_PREFIX = settings.EMBEDDED_PATH
 RETRY_SECONDS = 30.0
+
+_TITLE = "Privacy"
+_PLACES = {
+    "dag": ("dag_id",),
+    "dag_run": ("dag_id", "run_id"),
+    "task": ("dag_id", "task_id"),
+    "task_instance": ("dag_id", "run_id", "task_id", "map_index"),
+}
+"""Where Airflow 3.1 and later take a view, and what tells there which one is looked at."""
 
 
 class CapePlugin(AirflowPlugin):
     """Airflow's handle on the embedded coordinator."""
 
     name = "cape"
+    listeners = [runs]  # noqa: RUF012 - Airflow's declaration, a class variable by its nature
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow reads it, and never assigns it
@@ -44,11 +56,26 @@ class CapePlugin(AirflowPlugin):
 
     @cached_property
     def external_views(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow may take out what it refuses
-        """The pages in a frame of Airflow's, as `Privacy` in its navigation; none where nothing is mounted."""
-        if not self.fastapi_apps:
-            return []
-        href = f"{settings.path_of_airflow()}{URL_PREFIX}/"
-        return [{"name": "Privacy", "href": href, "destination": "nav", "url_route": "privacy"}]
+        """The coordinator's pages: `Privacy` in the navigation, and on the pages of DAGs, runs and tasks.
+
+        Of a coordinator elsewhere only the first, as a link to another window where `[cape] pages_url` says whither: a
+        browser would not show its pages in a frame of ours.
+        """
+        if self.fastapi_apps:
+            return list(_views(f"{settings.path_of_airflow()}{URL_PREFIX}"))
+        if "airflow.api_fastapi.main" in sys.modules and settings.pages_url():
+            return [{"name": _TITLE, "href": f"{settings.pages_url()}/", "destination": "nav"}]
+        return []
+
+
+def _views(root: str) -> Iterator[dict[str, Any]]:
+    """Yield what Airflow shows in frames; it puts the names in braces in place, each quoted."""
+    yield {"name": _TITLE, "href": f"{root}/", "destination": "nav", "url_route": "privacy"}
+    for destination, names in _PLACES.items():
+        asked = urlencode({"deployment": settings.deployment()})
+        asked += "".join(f"&{name}={{{name.upper()}}}" for name in names)
+        href, route = f"{root}/airflow?{asked}", f"privacy-{destination.replace('_', '-')}"
+        yield {"name": _TITLE, "href": href, "destination": destination, "url_route": route}
 
 
 class EmbeddedCoordinator:

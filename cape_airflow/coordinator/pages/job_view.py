@@ -12,6 +12,7 @@ from cape_airflow.coordinator.api.jobs import JobAnswer
 from cape_airflow.coordinator.applied_rules import AppliedRule, RowRule, applied_rules, row_rules
 from cape_airflow.coordinator.pages.amounts import bytes_text, duration_text
 from cape_airflow.jobs import ColumnCounts, JobState
+from cape_airflow.jobs.deaths import is_presumed
 from cape_airflow.policy import Policy
 
 SILENT_AFTER = timedelta(minutes=5)
@@ -38,6 +39,11 @@ class JobView:
     def silent(self) -> bool:
         """Whether it runs, and nothing was heard of it for a while."""
         return self.running and self.now - self.job.heartbeat_at > SILENT_AFTER
+
+    @property
+    def died(self) -> bool:
+        """Whether its task ended without a word, so that others say that it failed."""
+        return is_presumed(self.job.error)
 
     @property
     def duration(self) -> str:
