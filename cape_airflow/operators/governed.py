@@ -21,6 +21,7 @@ from cape_airflow.hooks.failure import task_failure, unexpected
 from cape_airflow.hooks.given import given, refuse_vanished
 from cape_airflow.hooks.settings import deployment
 from cape_airflow.links.pages import CapeJobLink, CapePolicyLink, CapeReviewLink
+from cape_airflow.operators.lineage import TracesLineage
 from cape_airflow.operators.mapping import INDEX_LABEL
 from cape_airflow.operators.outlets import describe_outlets
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs 
     from cape_airflow.policy import Plan, Policy
 
 
-class GovernedOperator(BaseOperator):
+class GovernedOperator(TracesLineage, BaseOperator):
     """Applies an approved policy; the engine is the subclass's.
 
     Args:
@@ -112,12 +113,12 @@ class GovernedOperator(BaseOperator):
     def _showing_no_values(self, action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
             return action()
-        except CapeError as error:
-            raise task_failure(error) from None
-        except AirflowException:
+        except AirflowException as error:
+            self._note_failure(error)
             raise
         except Exception as error:  # noqa: BLE001 - its message may hold a value, and Airflow would log it
-            raise unexpected(error) from None
+            self._note_failure(error)
+            raise (task_failure(error) if isinstance(error, CapeError) else unexpected(error)) from None
 
     def _refuse_vanished(self) -> None:
         refuse_vanished(self, self._given)
@@ -157,6 +158,7 @@ class GovernedOperator(BaseOperator):
         from cape_airflow.jobs import JobStart
         from cape_airflow.kernels import implementation
 
+        self._planned = plan
         names = ("dag_id", "run_id", "task_id", "map_index", "try_number")
         return JobStart(
             job_id=job_id_of(ti),
@@ -179,6 +181,7 @@ class GovernedOperator(BaseOperator):
 
     def _succeeded(self, context: Context, reporter: Reporter, start: JobStart, finish: JobFinish) -> dict[str, Any]:
         """Tell all who are to hear of a success; return the XCom."""
+        self._outcome = finish
         reporter.finish(finish)
         describe_outlets(self, context, self.project, start, finish)
         return result_of(start, finish)

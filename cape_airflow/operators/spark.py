@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs 
 
     from cape_airflow.engines.spark.messages import Application, Job, Opened, Status
     from cape_airflow.jobs import JobFinish, JobStart
+    from cape_airflow.lineage import DatasetName
     from cape_airflow.operators.reporting import Reporter
     from cape_airflow.policy import Plan, Policy
 
@@ -130,7 +131,14 @@ class CapeSparkOperator(GovernedOperator):
             self._driver.stop()
 
     def execute_complete(
-        self, context: Context, event: dict[str, Any], start: dict[str, Any], folder: str, warnings: Sequence[str]
+        self,
+        context: Context,
+        event: dict[str, Any],
+        start: dict[str, Any],
+        folder: str,
+        warnings: Sequence[str],
+        *,
+        lineage: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Show what a driver that was left to itself has written, once the trigger has seen its end.
 
@@ -138,6 +146,7 @@ class CapeSparkOperator(GovernedOperator):
             AirflowFailException: policy, data or approval are not as they must be; another try would not help.
             AirflowException: the driver is gone, or failed for what may pass.
         """
+        self._planned = lineage
         return self._showing_no_values(partial(self._complete, context, event, start, Path(folder), warnings))
 
     def _transform(self, context: Context) -> dict[str, Any]:
@@ -210,7 +219,12 @@ class CapeSparkOperator(GovernedOperator):
         self.defer(
             trigger=CapeSparkTrigger(folder=str(folder)),
             method_name="execute_complete",
-            kwargs={"start": start.model_dump(mode="json"), "folder": str(folder), "warnings": list(warnings)},
+            kwargs={
+                "start": start.model_dump(mode="json"),
+                "folder": str(folder),
+                "warnings": list(warnings),
+                "lineage": self._lineage_data(),
+            },
         )
 
     def _folder(self, job_id: str) -> Path:
@@ -256,11 +270,27 @@ class CapeSparkOperator(GovernedOperator):
         return plan
 
     def _start(self, ti: Any, plan: Plan, application: Application) -> JobStart:
+        start = self._job_start(ti, plan, engine="spark", source=self._source_name(), target=self.target)
+        return start.model_copy(update={"application_id": application.id})
+
+    def _source_name(self) -> str:
         from cape_airflow.engines.spark.functions import name_of
 
-        source = self.source or (name_of(self.build) if self.build is not None else self.source_format)
-        start = self._job_start(ti, plan, engine="spark", source=source, target=self.target)
-        return start.model_copy(update={"application_id": application.id})
+        return self.source or (name_of(self.build) if self.build is not None else self.source_format)
+
+    def _datasets(self) -> tuple[DatasetName | None, DatasetName | None]:
+        """Name tables, and what a function makes, by the connection: the catalog behind it is Spark's to know."""
+        from cape_airflow.lineage import DatasetName
+
+        source, target = super()._datasets()
+        if self.source is None or self.source_format == "table":
+            source = DatasetName(f"spark://{self.conn_id}", self._source_name())
+        if self.target_format == "table":
+            target = DatasetName(f"spark://{self.conn_id}", self.target)
+        return source, target
+
+    def _writes_what_was_planned(self) -> bool:
+        return self.after is None
 
     def _link(self, ti: Any, application: Application) -> None:
         """Tell people where to look, from now on."""
