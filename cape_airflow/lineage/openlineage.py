@@ -10,13 +10,12 @@ from openlineage.client.event_v2 import InputDataset, OutputDataset
 from openlineage.client.facet_v2 import (
     DatasetFacet,
     RunFacet,
-    column_lineage_dataset,
     input_statistics_input_dataset,
     output_statistics_output_dataset,
     schema_dataset,
     tags_dataset,
 )
-from openlineage.client.facet_v2.column_lineage_dataset import Fields, InputField, Transformation
+from openlineage.client.facet_v2 import column_lineage_dataset as columns_of
 
 from cape_airflow.jobs import Progress
 from cape_airflow.lineage.naming import DatasetName
@@ -42,10 +41,11 @@ def input_dataset(name: DatasetName, lineage: Lineage | None, progress: Progress
     """Return what is read: with its schema and tags once a plan is there, with statistics once it has been read."""
     columns = lineage.columns if lineage else ()
     facets = _schema_and_tags([(each.name, each.input_type, each.input_tags) for each in columns])
-    statistics = progress and input_statistics_input_dataset.InputStatisticsInputDatasetFacet(
-        rowCount=progress.rows_in, size=progress.bytes_in or None, producer=PRODUCER
-    )
-    read = {"inputStatistics": statistics} if statistics else {}
+    read: dict[str, Any] = {}
+    if progress is not None:
+        read["inputStatistics"] = input_statistics_input_dataset.InputStatisticsInputDatasetFacet(
+            rowCount=progress.rows_in, size=progress.bytes_in or None, producer=PRODUCER
+        )
     return InputDataset(name.namespace, name.name, facets=facets, inputFacets=read)
 
 
@@ -57,10 +57,11 @@ def output_dataset(
     facets = _schema_and_tags([(each.name, each.output_type or "", each.output_tags) for each in columns])
     if lineage is not None and source is not None:
         facets["columnLineage"] = _column_lineage(source, columns, lineage.filters)
-    statistics = progress and output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-        rowCount=progress.rows_out, size=progress.bytes_out or None, producer=PRODUCER
-    )
-    written = {"outputStatistics": statistics} if statistics else {}
+    written: dict[str, Any] = {}
+    if progress is not None:
+        written["outputStatistics"] = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
+            rowCount=progress.rows_out, size=progress.bytes_out or None, producer=PRODUCER
+        )
     return OutputDataset(name.namespace, name.name, facets=facets, outputFacets=written)
 
 
@@ -81,16 +82,16 @@ def _schema_and_tags(columns: list[tuple[str, str, tuple[str, ...]]]) -> dict[st
 
 def _column_lineage(
     source: DatasetName, columns: Iterable[ColumnTrace], filters: Iterable[Influence]
-) -> column_lineage_dataset.ColumnLineageDatasetFacet:
-    return column_lineage_dataset.ColumnLineageDatasetFacet(
-        fields={column.name: Fields(inputFields=_inputs(source, column)) for column in columns},
+) -> columns_of.ColumnLineageDatasetFacet:
+    return columns_of.ColumnLineageDatasetFacet(
+        fields={column.name: columns_of.Fields(inputFields=_inputs(source, column)) for column in columns},
         dataset=[_field(source, each.column, [_indirect("FILTER", each)]) for each in filters],
         producer=PRODUCER,
     )
 
 
-def _inputs(source: DatasetName, column: ColumnTrace) -> list[InputField]:
-    direct = Transformation(
+def _inputs(source: DatasetName, column: ColumnTrace) -> list[columns_of.InputField]:
+    direct = columns_of.Transformation(
         type="DIRECT",
         subtype="TRANSFORMATION" if column.techniques else "IDENTITY",
         description=_described(column),
@@ -100,12 +101,14 @@ def _inputs(source: DatasetName, column: ColumnTrace) -> list[InputField]:
     return [_field(source, column.name, [direct]), *others]
 
 
-def _field(source: DatasetName, column: str, transformations: list[Transformation]) -> InputField:
-    return InputField(source.namespace, source.name, column, transformations=transformations)
+def _field(source: DatasetName, column: str, transformations: list[columns_of.Transformation]) -> columns_of.InputField:
+    return columns_of.InputField(source.namespace, source.name, column, transformations=transformations)
 
 
-def _indirect(subtype: str, influence: Influence) -> Transformation:
-    return Transformation(type="INDIRECT", subtype=subtype, description=influence.what, masking=influence.masked)
+def _indirect(subtype: str, influence: Influence) -> columns_of.Transformation:
+    return columns_of.Transformation(
+        type="INDIRECT", subtype=subtype, description=influence.what, masking=influence.masked
+    )
 
 
 def _described(column: ColumnTrace) -> str:

@@ -24,6 +24,12 @@ class Failure(Fact):
     type: str
     code: str | None = None
 
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """Return what may be told of any error: not its message, which may hold a value."""
+        code = error.code if isinstance(error, CoordinatorRefused) else ""
+        return cls(type=type(error).__name__, code=code or None)
+
 
 class Coverage(ColumnTrace):
     """What became of one input column, with counts once the run has succeeded.
@@ -73,15 +79,17 @@ class PolicyRun(Fact):
         start: JobStart | None,
         lineage: Lineage | None,
         finish: JobFinish | None,
-        error: BaseException | None,
+        error: Failure | None,
     ) -> PolicyRun:
         """Return the facet of what is known of a run; None stands for what is not."""
         return cls(
             project=project,
-            error=_failure(error) if error else None,
-            **(_of_start(start) if start else {}),
-            **(_of_lineage(lineage, finish) if lineage else {}),
-            **(_of_finish(finish) if finish else {}),
+            error=error,
+            **{
+                **(_of_start(start) if start else {}),
+                **(_of_lineage(lineage, finish) if lineage else {}),
+                **(_of_finish(finish) if finish else {}),
+            },
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +111,12 @@ def run_facet_schema() -> dict[str, Any]:
 
 
 def _of_start(start: JobStart) -> dict[str, Any]:
-    return {"job_id": start.job_id, "engine": start.engine, "application_id": start.application_id}
+    return {
+        "job_id": start.job_id,
+        "policy_digest": start.policy_digest,
+        "engine": start.engine,
+        "application_id": start.application_id,
+    }
 
 
 def _of_lineage(lineage: Lineage, finish: JobFinish | None) -> dict[str, Any]:
@@ -125,7 +138,3 @@ def _covered(column: ColumnTrace, counts: ColumnCounts | None) -> Coverage:
 def _of_finish(finish: JobFinish) -> dict[str, Any]:
     rows_in, rows_out = finish.progress.rows_in, finish.progress.rows_out
     return {"rows_in": rows_in, "rows_out": rows_out, "rows_suppressed": rows_in - rows_out}
-
-
-def _failure(error: BaseException) -> Failure:
-    return Failure(type=type(error).__name__, code=error.code or None if isinstance(error, CoordinatorRefused) else None)
