@@ -25,6 +25,9 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules("cape_airflow.operators.spark", "cape_airflow.operators.transform"),
         "sensors": _modules("cape_airflow.sensors.approval"),
         "triggers": _modules("cape_airflow.triggers.approval", "cape_airflow.triggers.spark"),
+        "task-decorators": [
+            {"name": "cape_transform", "class-name": "cape_airflow.decorators.transform.cape_transform_task"}
+        ],
         "extra-links": [
             "cape_airflow.links.pages.CapeJobLink",
             "cape_airflow.links.pages.CapePolicyLink",

@@ -47,7 +47,7 @@ def apply(policy: Policy | str, frame: AnyFrame, keys: KeyRing | KeyProvider | N
         DataError: values cannot be taken, a guarantee does not hold, or `frame` is of no kind named above.
     """
     policy = load_policy(policy) if isinstance(policy, str) else policy
-    adapter = _adapter(frame)
+    adapter = adapter_of(frame)
     _check_beside_columns(policy, adapter.beside_columns())
     table = adapter.table()
     plan = compile_plan(policy, table.schema)
@@ -107,7 +107,12 @@ def key_ring(policy: Policy, keys: KeyRing | KeyProvider | None) -> KeyRing:
     return KeyRing(policy.inline_keys(), provider)
 
 
-def _adapter(frame: object) -> Adapter:
+def adapter_of(frame: object) -> Adapter:
+    """Return what turns a frame into Arrow.
+
+    Raises:
+        DataError: it is of no kind that `apply` takes.
+    """
     package, kind = type(frame).__module__.partition(".")[0], type(frame).__name__
     if isinstance(frame, pa.Table | pa.RecordBatch):
         return ArrowFrame(frame)
