@@ -19,10 +19,12 @@ _RUN_FACET = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunFacet
 
 
 class Failure(Fact):
-    """Why a run failed: the class of the error, and the machine-readable code of a coordinator's refusal."""
+    """Why a run failed."""
 
     type: str
+    """Class of the error."""
     code: str | None = None
+    """Machine-readable code of a coordinator's refusal, e.g. policy-not-approved."""
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
@@ -32,45 +34,41 @@ class Failure(Fact):
 
 
 class Coverage(ColumnTrace):
-    """What became of one input column, with counts once the run has succeeded.
-
-    Args:
-        values: non-null values that went in, over the rows that came out.
-        nulls: null values that came out.
-    """
+    """What became of one input column, with counts once the run has succeeded."""
 
     values: int | None = Field(None, ge=0)
+    """Non-null values that went in, over the rows that came out."""
     nulls: int | None = Field(None, ge=0)
+    """Null values that came out."""
 
 
 class PolicyRun(Fact):
-    """The facet. What is not known yet is absent; an event that comes later knows more.
-
-    Args:
-        project: label of the project that the policy is approved in; absent for a policy file.
-        policy_digest: 64 lower-case hex digits.
-        policy_label: name of the policy.
-        job_id: of the job in the coordinator, 32 lower-case hex digits.
-        engine: local or spark.
-        application_id: of the Spark application that does the work.
-        coverage: one entry for each input column.
-        filters: columns that decide which rows stay.
-        rows_in, rows_out, rows_suppressed: rows read, written, and left out by row conditions.
-        error: of a run that failed.
-    """
+    """Which policy ran, and what it did. What is not known yet is absent; an event that comes later knows more."""
 
     project: str | None = None
+    """Label of the project that the policy is approved in; absent where only a policy file said what to do."""
     policy_digest: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    """SHA-256 of the policy's canonical form."""
     policy_label: str | None = None
+    """Name of the policy."""
     job_id: str | None = Field(None, pattern="^[0-9a-f]{32}$")
+    """Of the job in the coordinator; the same for every try of a task."""
     engine: str | None = None
+    """What ran the policy: local or spark."""
     application_id: str | None = None
+    """Of the Spark application that did the work."""
     coverage: tuple[Coverage, ...] | None = None
+    """One entry for each input column."""
     filters: tuple[Influence, ...] | None = None
+    """Columns that decide which rows stay."""
     rows_in: int | None = Field(None, ge=0)
+    """Rows read."""
     rows_out: int | None = Field(None, ge=0)
+    """Rows written."""
     rows_suppressed: int | None = Field(None, ge=0)
+    """Rows left out by row conditions."""
     error: Failure | None = None
+    """Of a run that failed."""
 
     @classmethod
     def of(
@@ -99,7 +97,7 @@ class PolicyRun(Fact):
 
 def run_facet_schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the facet, as OpenLineage asks for one of each custom facet."""
-    ours = PolicyRun.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+    ours = _plain(PolicyRun.model_json_schema(by_alias=True, ref_template="#/$defs/{model}"))
     others = ours.pop("$defs")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -108,6 +106,17 @@ def run_facet_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {FACET: {"$ref": f"#/$defs/{_NAME}"}},
     }
+
+
+def _plain(schema: Any) -> Any:
+    """Return a schema without what only pydantic says: titles, and null for what is absent."""
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    [value] = [each for each in schema.get("anyOf", [{}]) if each != {"type": "null"}]
+    said = {**schema, **value}
+    return {name: _plain(part) for name, part in said.items() if name not in {"anyOf", "default", "title"}}
 
 
 def _of_start(start: JobStart) -> dict[str, Any]:

@@ -6,7 +6,7 @@ the words finds them by the digest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -20,64 +20,62 @@ from cape_airflow.transformations import Transformation
 class Fact(BaseModel):
     """Base of what lineage tells: plain data, in JSON with the names that OpenLineage's own facets have."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, use_attribute_docstrings=True
+    )
 
 
 class Influence(Fact):
-    """A column that has a say in others' values or in which rows stay, while its own values go nowhere.
-
-    Args:
-        column: the input column.
-        masked: what is read is no longer what came in.
-        what: what it decides, in a few words.
-    """
+    """A column that has a say in others' values or in which rows stay, while its own values go nowhere."""
 
     column: str
+    """The input column."""
     masked: bool
+    """What is read is no longer what came in, or does not show in what comes out."""
     what: str
+    """What it decides, in a few words."""
 
 
 class ColumnTrace(Fact):
-    """What becomes of one input column.
-
-    Args:
-        name, decision, techniques, rules, linkable: as of `policy.ColumnOutcome`.
-        input_type, output_type: Arrow types as text; `output_type` is None where the column is dropped.
-        masked: what comes out, if anything, does not show what went in.
-        reversible: it is masked, and whoever holds the keys gets the input back.
-        influences: other columns that its values depend on.
-        input_tags: tags of the column that is read.
-        output_tags: those that are still true of what is written: a one-way step ends them.
-    """
+    """What becomes of one input column."""
 
     name: str
+    """The input column."""
     input_type: str
-    output_type: str | None
+    """Arrow type as text."""
+    output_type: str | None = None
+    """The same, of what is written; absent where the column is dropped."""
     decision: Decision
+    """What the policy decided."""
     techniques: tuple[str, ...]
+    """Policy types in the order applied."""
     rules: tuple[str, ...]
+    """Places in the policy, e.g. rules[2]."""
     masked: bool
+    """What comes out, if anything, does not show what went in."""
     reversible: bool
+    """It is masked, and whoever holds the keys gets the input back."""
     linkable: bool
+    """Equal inputs still give equal outputs."""
     influences: tuple[Influence, ...] = ()
+    """Other columns that its values depend on."""
     input_tags: tuple[str, ...] = ()
+    """Tags of the column that is read."""
     output_tags: tuple[str, ...] = ()
+    """Those that are still true of what is written: a one-way step ends them."""
 
 
 class Lineage(Fact):
-    """What a policy does to the columns of one dataset.
-
-    Args:
-        policy_digest: 64 lower-case hex digits.
-        policy_label: name of the policy, or empty.
-        columns: one for each input column, in their order.
-        filters: columns that decide which rows stay.
-    """
+    """What a policy does to the columns of one dataset."""
 
     policy_digest: str
+    """64 lower-case hex digits."""
     policy_label: str
+    """Name of the policy, or empty."""
     columns: tuple[ColumnTrace, ...]
+    """One for each input column, in their order."""
     filters: tuple[Influence, ...] = ()
+    """Columns that decide which rows stay."""
 
 
 def trace(plan: Plan) -> Lineage:
@@ -123,9 +121,14 @@ def _column(
     )
 
 
-def _masks(chain: Sequence[Transformation]) -> bool:
-    """Whether techniques, one after the other, hide what went in: revealing undoes all but one-way steps."""
-    return any(technique.one_way for technique in chain) or (bool(chain) and chain[-1].masks)
+def _masks(chain: Iterable[Transformation]) -> bool:
+    """Whether techniques, one after the other, hide what went in: revealing takes off one layer that a key put on."""
+    layers = 0
+    for technique in chain:
+        if technique.one_way:
+            return True
+        layers = layers + 1 if technique.masks else max(layers - 1, 0)
+    return layers > 0
 
 
 def _influences(technique: Transformation) -> list[Influence]:
