@@ -29,6 +29,7 @@ class Review(Result):
     digest: str
     comment: str | None
     created_at: datetime
+    via: str | None = None
 
 
 class Suggestion(Result):

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from cape_airflow import __version__
 from cape_airflow.coordinator import problems
+from cape_airflow.coordinator.answers import AnswerBook
 from cape_airflow.coordinator.api import ROUTERS
 from cape_airflow.coordinator.audit.following import followers_of, following
 from cape_airflow.coordinator.clock import Clock, system_clock
@@ -27,7 +28,11 @@ from cape_airflow.coordinator.startup import start
 
 
 def create_app(
-    settings: Settings | None = None, *, clock: Clock = system_clock, identity: IdentityProvider | None = None
+    settings: Settings | None = None,
+    *,
+    clock: Clock = system_clock,
+    identity: IdentityProvider | None = None,
+    answers: AnswerBook | None = None,
 ) -> FastAPI:
     """Return a coordinator that is ready to serve.
 
@@ -39,6 +44,7 @@ def create_app(
         settings: from the environment where it is None.
         clock: where the time comes from.
         identity: the system around the coordinator, where people log in there and not here.
+        answers: where that system keeps what people answer there.
 
     Raises:
         KeyUnavailable: there is no root key, or it is not the one that the database was made with.
@@ -72,6 +78,7 @@ def create_app(
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's way to describe an app otherwise
     app.state.coordinator = coordinator
     app.state.identity = identity
+    app.state.answers = answers
     app.state.metrics = metrics
     writers = 1 if settings.database.get_backend_name() == "sqlite" else settings.concurrency
     app.state.gate = Gate(settings.concurrency, writers, settings.queue_seconds)

@@ -38,12 +38,14 @@ class Caller:
 
     Args:
         csrf_token: what forms of his pages must carry; None with an API token, which no browser sends by itself.
+        via: where he said it, and which of his answers there it is; None where he says it here.
     """
 
     user: User
     token: Token | None = None
     browser: BrowserSession | None = None
     csrf_token: str | None = None
+    via: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Call:
         """When what the caller came with expires; None where that is not for us to say."""
         brought = (self.caller.token or self.caller.browser) if self.caller else None
         return brought.expires_at if brought else None
+
+    @property
+    def via(self) -> str | None:
+        """Where the caller said what is asked for, and which of his answers there it is; None where it is here."""
+        return self.caller.via if self.caller else None
 
     @property
     def csrf_token(self) -> str | None:

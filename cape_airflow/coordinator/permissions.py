@@ -154,6 +154,9 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", _PROJECT + "/suggestions/{id}/after-review"): _votes(_OWNER),  # never one's own
     ("POST", _PROJECT + "/suggestions/{id}/comments"): _votes(_AUTHORS),
     ("POST", _PROJECT + "/suggestions/{id}/dry-runs"): Rule(Audience.PROJECT, _AUTHORS | _WORKER, governs=True),
+    ("GET", _PROJECT + "/suggestions/{id}/question"): _reads(_MEMBERS | _WORKER),
+    # A worker says where an answer is found; whose it is, and whether he may, is found out there and here.
+    ("POST", _PROJECT + "/suggestions/{id}/answers"): Rule(Audience.PROJECT, _WORKER, governs=True),
     ("GET", _PROJECT + "/review-rule"): _reads(_MEMBERS),
     ("PUT", _PROJECT + "/review-rule"): Rule(Audience.PROJECT, _OWNER, admin=True, governs=True),
     ("GET", _PROJECT + "/diff"): _reads(_MEMBERS),
@@ -171,6 +174,7 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("PUT", _PROJECT + "/jobs/{job_id}"): _REPORTS,
     ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _REPORTS,
     ("POST", _PROJECT + "/jobs/{job_id}/finish"): _REPORTS,
+    ("POST", _PROJECT + "/jobs/{job_id}/verdicts"): _REPORTS,
     ("GET", _PROJECT + "/jobs"): _reads(_MEMBERS | _WORKER),
     ("GET", _PROJECT + "/jobs/{job_id}"): _reads(_MEMBERS | _WORKER),
     ("GET", "/v1/schedulers"): _SUPERVISION,
@@ -186,6 +190,7 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("GET", _PROJECT_PAGE): _reads(_MEMBERS, admin=True),
     ("GET", "/"): _PERSON,  # of one's projects; what is for admins and auditors only they see
     ("GET", "/jobs"): _PERSON,  # those of the projects whose jobs one may read
+    ("GET", "/airflow"): _PERSON,  # likewise, of one DAG, run or task of Airflow
     ("GET", _PROJECT_PAGE + "/jobs/{job_id}"): _reads(_MEMBERS | _WORKER),
     ("GET", _PROJECT_PAGE + "/keys"): _reads(_MEMBERS | _WORKER),
     ("POST", _PROJECT_PAGE + "/keys"): _governs(_OWNER),

@@ -105,7 +105,8 @@ def _of_revision(row: Revision) -> _Fields:
 
 def _of_review(row: Review) -> _Fields:
     of = row.suggestion.id, str(row.revision), row.reviewer.id
-    return *of, row.digest, row.verdict, row.role, row.comment, rfc3339(row.created_at)
+    via = (f"via={row.via}",) if row.via else ()  # seals of those said here are as before there was elsewhere
+    return *of, row.digest, row.verdict, row.role, row.comment, rfc3339(row.created_at), *via
 
 
 _DECIDING: Mapping[type[Sealed], Callable[[Any], _Fields]] = {

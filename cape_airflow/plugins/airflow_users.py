@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 _COOKIE = "_token"
-_ISSUER = "airflow"
+ISSUER = "airflow"
 _EMAIL: TypeAdapter[str] = TypeAdapter(Email)
 _NAME: TypeAdapter[str] = TypeAdapter(Line)
 
@@ -50,7 +50,7 @@ class AirflowUsers:
         except InvalidTokenError:
             return None
         name = user.get_name()
-        return Identity(_ISSUER, str(user.get_id()), _email(user, name), _line(name), _roles(user), self._mapping)
+        return Identity(ISSUER, str(user.get_id()), _email(user, name), _line(name), _roles(user), self._mapping)
 
     def log_in_url(self, back: str) -> str:
         """Return Airflow's page to log in, which leads back."""

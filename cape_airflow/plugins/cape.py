@@ -114,10 +114,12 @@ def _new_app() -> ASGIApp | None:
     try:
         from cape_airflow.coordinator.app import create_app
         from cape_airflow.coordinator.settings import Settings
+        from cape_airflow.plugins.airflow_answers import AirflowAnswers
         from cape_airflow.plugins.airflow_users import AirflowUsers
 
         ours = Settings(home=settings.home())
-        return create_app(ours, identity=AirflowUsers(ours.airflow_admins, ours.airflow_auditors))
+        people = AirflowUsers(ours.airflow_admins, ours.airflow_auditors)
+        return create_app(ours, identity=people, answers=AirflowAnswers(f"{settings.path_of_airflow()}{URL_PREFIX}"))
     except Exception:  # whatever the reason, the API server goes on
         log.exception(
             "The embedded Cape coordinator in %s did not start; /cape answers 503, and a request tries again after "

@@ -13,7 +13,7 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -29,11 +29,14 @@ from pydantic import SecretStr, TypeAdapter
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from cape_airflow.coordinator.answers import GivenAnswer, Place
 from cape_airflow.coordinator.app import create_app
 from cape_airflow.coordinator.bootstrap import initialise
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.csrf import csrf_token
+from cape_airflow.coordinator.identities import Identity, admit
 from cape_airflow.coordinator.people import find_user
+from cape_airflow.coordinator.review.question import Question
 from cape_airflow.coordinator.sessions import find_session, open_session
 from cape_airflow.coordinator.settings import Settings
 from cape_airflow.coordinator.store.models import Scheduler, SchedulerJob
@@ -69,6 +72,20 @@ class TurnableClock:
         self.now += timedelta(**by)
 
 
+class Book:
+    """The records of a system around the coordinator, where people are known by their email."""
+
+    name = "book"
+    issuer = "tests"
+    root = "/cape"
+
+    def __init__(self) -> None:
+        self.answers: dict[Place, GivenAnswer] = {}
+
+    def find(self, place: Place) -> GivenAnswer | None:
+        return self.answers.get(place)
+
+
 @dataclass
 class Deployment:
     """A coordinator with an admin, and short words for what tests do with it."""
@@ -76,10 +93,11 @@ class Deployment:
     settings: Settings
     admin: str
     clock: TurnableClock = field(default_factory=TurnableClock)
+    book: Book = field(default_factory=Book)
 
     @cached_property
     def app(self) -> FastAPI:
-        return create_app(self.settings, clock=self.clock)
+        return create_app(self.settings, clock=self.clock, answers=self.book)
 
     @cached_property
     def http(self) -> TestClient:
@@ -100,6 +118,14 @@ class Deployment:
         email = f"{name}@example.com"
         self.done("POST", "/v1/users", self.admin, {"email": email, "name": name, "role": role})
         return self.token(email)
+
+    def bind(self, email: str) -> None:
+        """Have somebody visit by way of the system around us, where he is called by his email."""
+        coordinator = self.app.state.coordinator
+        with coordinator.store.write() as session:
+            call = Call(coordinator, session, None, None, coordinator.clock(), None, None)
+            admit(call, Identity(self.book.issuer, email, email, email))
+            session.commit()
 
     def token(self, email: str, **more: Any) -> str:
         made = self.done("POST", "/v1/tokens", self.admin, {"description": "test", "user_email": email} | more)
@@ -182,6 +208,21 @@ class Project:
         body = {"digest": suggestion["digest"], "comment": "seen"} | more
         path = f"{self.path}/suggestions/{suggestion['id']}/{verdict}"
         return self.deployment.ask("POST", path, token or self.owner, body)
+
+    def answered(self, suggestion: Any, chosen: str, name: str = "owner", **more: Any) -> dict[str, Any]:
+        """Have somebody answer the question about a suggestion elsewhere; return where, as a worker says it."""
+        email = f"{self.label}-{name}@example.com"
+        self.deployment.bind(email)
+        asked = self.deployment.done("GET", f"{self.path}/suggestions/{suggestion['id']}/question", self.worker)
+        question = Question(asked["subject"], asked["body"], tuple(asked["options"]), asked["params"])
+        given = GivenAnswer(question, email, self.deployment.clock(), (chosen,), "seen")
+        place = Place("dag", suggestion["id"], secrets.token_hex(4))
+        self.deployment.book.answers[place] = replace(given, **more)
+        return {"dag_id": place.dag_id, "run_id": place.run_id, "task_id": place.task_id}
+
+    def carry(self, suggestion: Any, place: dict[str, Any], token: str | None = None) -> httpx.Response:
+        path = f"{self.path}/suggestions/{suggestion['id']}/answers"
+        return self.deployment.ask("POST", path, token or self.worker, place)
 
     def approved(self, policy: str = POLICY) -> Any:
         """Suggest and approve, and return the suggestion as it is then."""
@@ -448,6 +489,12 @@ def _suggestion(verb: str, **body: Any) -> Example:
     return example
 
 
+def _answered(project: Project) -> tuple[str, Any]:
+    suggestion = project.suggest()
+    place = project.answered(suggestion, "Request changes")
+    return f"{project.path}/suggestions/{suggestion['id']}/answers", place
+
+
 def _own_suggestion(project: Project) -> tuple[str, Any]:
     return f"{project.path}/suggestions/{project.suggest()['id']}/withdraw", None
 
@@ -546,6 +593,15 @@ def _job(verb: str, body: Any = None) -> Example:
         return path + verb, body
 
     return example
+
+
+def _verified_job(project: Project) -> tuple[str, Any]:
+    path, start = _new_job(project)
+    project.deployment.done("PUT", path, project.worker, start)
+    project.deployment.done("POST", f"{path}/finish", project.worker, FINISH)
+    found = {"policy_digest": start["policy_digest"], "rows_in": 10, "rows_out": 9, "made_at": "2026-11-21T12:01:00Z"}
+    verdict = {"check": "token-grammar", "column": "email", "rule": "rules[0].actions[0]", "outcome": "kept"}
+    return f"{path}/verdicts", found | {"verdicts": [verdict]}
 
 
 def _at(path: str) -> Example:
@@ -649,6 +705,8 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("POST", _PROJECT + "/suggestions/{id}/after-review"): _in_emergency,
     ("POST", _PROJECT + "/suggestions/{id}/comments"): _suggestion("/comments", text="hm", line=1),
     ("POST", _PROJECT + "/suggestions/{id}/dry-runs"): _dry_run,
+    ("GET", _PROJECT + "/suggestions/{id}/question"): _suggestion("/question"),
+    ("POST", _PROJECT + "/suggestions/{id}/answers"): _answered,
     ("GET", _PROJECT + "/review-rule"): _at(_PROJECT + "/review-rule"),
     ("PUT", _PROJECT + "/review-rule"): lambda project: (
         f"{project.path}/review-rule",
@@ -672,6 +730,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("PUT", _PROJECT + "/jobs/{job_id}"): _new_job,
     ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _job("/heartbeat", {"rows_in": 5}),
     ("POST", _PROJECT + "/jobs/{job_id}/finish"): _job("/finish", FINISH),
+    ("POST", _PROJECT + "/jobs/{job_id}/verdicts"): _verified_job,
     ("GET", _PROJECT + "/jobs"): _at(_PROJECT + "/jobs"),
     ("GET", _PROJECT + "/jobs/{job_id}"): _job(""),
     ("GET", "/v1/schedulers"): _at("/v1/schedulers"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from cape_airflow.coordinator.api import (
+    answers,
     audit,
     jobs,
     keys,
@@ -25,6 +26,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     projects.router,
     suggestions.router,
     reviews.router,
+    answers.router,
     policies.router,
     keys.router,
     jobs.router,

@@ -73,6 +73,7 @@ class VerdictAnswer(Answer):
     digest: str
     comment: str | None
     created_at: Moment
+    via: str | None
 
 
 class SuggestionAnswer(Answer):
@@ -215,6 +216,7 @@ def show_verdict(row: Review) -> VerdictAnswer:
         digest=row.digest,
         comment=row.comment,
         created_at=row.created_at,
+        via=row.via,
     )
 
 

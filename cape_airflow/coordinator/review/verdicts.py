@@ -117,6 +117,7 @@ def _judge(
         role=str(facts.role),
         comment=comment,
         created_at=call.now,
+        via=call.via,
     )
     call.seals.put(review)
     call.session.add(review)

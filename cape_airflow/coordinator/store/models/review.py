@@ -89,9 +89,13 @@ class Revision(Sealed):
 
 
 class Review(Sealed):
-    """One verdict on one revision; never changed. `role` is what the reviewer gave it as."""
+    """One verdict on one revision; never changed. `role` is what the reviewer gave it as.
+
+    `via` is where it was said, and which answer there it is, where that was not here; each counts once.
+    """
 
     __tablename__ = "reviews"
+    __table_args__ = (Index("reviews_via", "via", unique=True),)
     suggestion_seq: Mapped[int] = mapped_column(ForeignKey("suggestions.seq"), index=True)
     reviewer_seq: Mapped[int] = mapped_column(ForeignKey("users.seq"))
     revision: Mapped[int]
@@ -100,6 +104,7 @@ class Review(Sealed):
     role: Mapped[str] = mapped_column(String(32))
     comment: Mapped[str | None]
     created_at: Mapped[datetime]
+    via: Mapped[str | None]
     reviewer: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     suggestion: Mapped[Suggestion] = relationship(back_populates="reviews")
 
