@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -19,6 +19,7 @@ from cape_airflow.triggers.approval import CapePolicyApprovalTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.triggers.base import BaseTrigger
 
 
 class CapePolicyApprovalSensor(BaseSensorOperator):
@@ -37,6 +38,12 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         deferrable: wait in the triggerer, without a worker slot; it asks once before it does.
         poke_interval: seconds between two questions; in the triggerer, the first comes after ten.
         timeout: seconds, or a timedelta, after which the task fails, and is not tried again.
+        remind_after: call `on_waiting` whenever the task has waited for so long again; needs `deferrable`.
+        on_waiting: a notifier, such as `CapeApprovalOverdueNotifier`, or another function of the context, or several.
+            One that fails is logged, and the wait goes on.
+
+    Raises:
+        ValueError: of `remind_after` and `on_waiting` one is missing, or the task is not deferrable.
     """
 
     template_fields: Sequence[str] = ("project", "suggestion_id")
@@ -51,9 +58,15 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         cape_conn_id: str = CapeHook.default_conn_name,
         deferrable: bool = True,
         poke_interval: timedelta | float = 30,
+        remind_after: timedelta | None = None,
+        on_waiting: Callable[[Context], None] | Sequence[Callable[[Context], None]] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(poke_interval=poke_interval, **kwargs)
+        self.remind_after = remind_after
+        self.on_waiting = [on_waiting] if callable(on_waiting) else list(on_waiting)
+        if bool(remind_after) != bool(self.on_waiting) or (remind_after and not deferrable):
+            raise ValueError("remind_after goes with on_waiting, and both with deferrable=True")
         self.project = project
         self.suggestion_id = suggestion_id
         self.cape_conn_id = cape_conn_id
@@ -79,9 +92,15 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
 
     def ask_or_defer(self, context: Context) -> str:
         """Ask once; without a decision, hand over to the trigger."""
-        return self._approved_digest() or self._defer(time.time() + self.timeout)
+        return self._approved_digest() or self._wait(context, time.time() + self.timeout, self._next_reminder())
 
-    def execute_complete(self, context: Context, event: dict[str, Any], deadline: float | None = None) -> str:
+    def execute_complete(
+        self,
+        context: Context,
+        event: dict[str, Any],
+        deadline: float | None = None,
+        remind_at: float | None = None,
+    ) -> str:
         """Return the digest of the approved policy, once the trigger has seen a decision.
 
         Args:
@@ -89,10 +108,16 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
             event: of the trigger.
             deadline: until when, in seconds of the epoch, a decision that cannot be seen from here is waited for;
                 None: as long as at first.
+            remind_at: when people are reminded, in seconds of the epoch.
         """
-        if event["status"] == "error":
+        if event.get("status") == "error":
             raise AirflowFailException(f"{self._awaited} could not be waited for: {event['code']}")
-        return self._approved_digest() or self._defer(deadline or time.time() + self.timeout)
+        if digest := self._approved_digest():
+            return digest
+        if event.get("status") == "overdue":
+            self._remind(context)
+            remind_at = self._next_reminder()
+        return self._wait(context, deadline or time.time() + self.timeout, remind_at)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral; says what was waited for where it took too long."""
@@ -107,22 +132,40 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
             return f"suggestion `{self.suggestion_id}` of project `{self.project}`"
         return f"a policy of project `{self.project}`"
 
-    def _defer(self, deadline: float) -> NoReturn:
+    def _wait(self, context: Context, deadline: float, remind_at: float | None) -> NoReturn:
+        self._defer(deadline, CapePolicyApprovalTrigger(**self._awaits(remind_at)), remind_at=remind_at)
+
+    def _awaits(self, remind_at: float | None) -> dict[str, Any]:
+        """Return the arguments of the trigger."""
+        return {
+            "project": self.project,
+            "suggestion_id": self.suggestion_id,
+            "cape_conn_id": self.cape_conn_id,
+            "poke_interval": self.poke_interval,
+            "remind_at": remind_at,
+        }
+
+    def _defer(self, deadline: float, trigger: BaseTrigger, **then: Any) -> NoReturn:
         left = deadline - time.time()
         if left <= 0:
             raise AirflowSensorTimeout
         self.log.info("Waiting up to %.0f s: %s is not approved yet.", left, self._awaited)
         self.defer(
-            trigger=CapePolicyApprovalTrigger(
-                project=self.project,
-                suggestion_id=self.suggestion_id,
-                cape_conn_id=self.cape_conn_id,
-                poke_interval=self.poke_interval,
-            ),
+            trigger=trigger,
             method_name="execute_complete",
-            kwargs={"deadline": deadline},
+            kwargs={"deadline": deadline, **then},
             timeout=timedelta(seconds=left),
         )
+
+    def _next_reminder(self) -> float | None:
+        return time.time() + self.remind_after.total_seconds() if self.remind_after else None
+
+    def _remind(self, context: Context) -> None:
+        for tell in self.on_waiting:
+            try:
+                tell(context)
+            except Exception as error:  # noqa: BLE001 - that somebody could not be told ends no wait
+                self.log.error("Nobody was reminded by %s: %s", type(tell).__name__, type(error).__name__)
 
     def _approved_digest(self) -> str | None:
         """Ask, and turn errors into Airflow's; a coordinator that is down means "not yet"."""

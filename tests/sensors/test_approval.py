@@ -41,6 +41,7 @@ def test_it_defers_where_nothing_is_approved_yet(project: str) -> None:
         "suggestion_id": None,
         "cape_conn_id": "cape_default",
         "poke_interval": 45.0,
+        "remind_at": None,
     }
 
 
