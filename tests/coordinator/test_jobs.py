@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
+from cape_airflow.jobs import Progress
+from cape_airflow.jobs.deaths import presumed_failure
 
 JOB = "0a" * 16
 FINISH = {
@@ -189,3 +193,23 @@ def test_jobs_are_listed_newest_first_in_pages(project: Any) -> None:
         found += [job["job_id"] for job in page["items"]]
         after = page["next"]
     assert found == ids[::-1]
+
+
+def test_the_word_of_a_task_replaces_that_it_died(report: Any, start: dict[str, Any], seen: Any) -> None:
+    died = presumed_failure(Progress(rows_in=5), datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)).model_dump(mode="json")
+    report("", start)
+    assert report("/finish", died).status_code == 200
+    assert (seen()["state"], seen()["progress"]["rows_in"]) == ("failed", 5)
+    assert seen()["error"].startswith("TaskDied: ")
+    assert report("/finish", FINISH).status_code == 200
+    assert (seen()["state"], seen()["error"]) == ("succeeded", None)
+
+
+def test_that_a_task_died_is_not_believed_of_a_job_that_has_ended(
+    report: Any, start: dict[str, Any], seen: Any
+) -> None:
+    died = presumed_failure(Progress(), datetime(2026, 11, 21, 12, 0, 5, tzinfo=UTC)).model_dump(mode="json")
+    report("", start)
+    report("/finish", FINISH)
+    assert report("/finish", died).json()["code"] == "job-finished"
+    assert seen()["state"] == "succeeded"

@@ -49,13 +49,38 @@ def test_its_pages_stand_in_airflows_navigation(
     base_url: str, href: str, api_server: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", base_url)
-    [view] = CapePlugin().external_views
-    ExternalViewResponse.model_validate(view)
-    assert (view["name"], view["href"], view["url_route"]) == ("Privacy", href, "privacy")
+    views = [view for view in CapePlugin().external_views if view["destination"] == "nav"]
+    assert [(view["name"], view["href"], view["url_route"]) for view in views] == [("Privacy", href, "privacy")]
+
+
+def test_dags_runs_and_tasks_have_a_view_of_their_jobs(api_server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://air.example.com/ops?x=1&y")
+    views = CapePlugin().external_views
+    for view in views:
+        ExternalViewResponse.model_validate(view)
+    assert len({view["url_route"] for view in views}) == 5
+    start = "/ops/cape/airflow?deployment=https%3A%2F%2Fair.example.com%2Fops%3Fx%3D1%26y&"
+    assert {view["destination"]: view["href"].removeprefix(start) for view in views[1:]} == {
+        "dag": "dag_id={DAG_ID}",
+        "dag_run": "dag_id={DAG_ID}&run_id={RUN_ID}",
+        "task": "dag_id={DAG_ID}&task_id={TASK_ID}",
+        "task_instance": "dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}",
+    }
 
 
 def test_without_a_mounted_coordinator_there_is_nothing_in_airflows_navigation() -> None:
     assert CapePlugin().external_views == []
+
+
+def test_the_pages_of_a_coordinator_elsewhere_open_in_a_window_of_their_own(
+    api_server: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CAPE__EMBEDDED", "False")
+    assert CapePlugin().external_views == []
+    monkeypatch.setenv("AIRFLOW__CAPE__PAGES_URL", "https://cape.example.com/")
+    [view] = CapePlugin().external_views
+    ExternalViewResponse.model_validate(view)
+    assert view == {"name": "Privacy", "href": "https://cape.example.com/", "destination": "nav"}
 
 
 def test_the_data_of_the_coordinator_is_in_the_home_of_the_cape_section(api_server: Path) -> None:
