@@ -35,7 +35,7 @@ class CapeTransformDecoratedOperator(DecoratedOperator, CapeTransformOperator):
 
     Args:
         python_callable: returns a pandas or polars DataFrame, a pyarrow Table, RecordBatch or RecordBatchReader, or
-            the path or URL of a dataset.
+            the path or URL of a dataset, which may be an `ObjectStoragePath` of Airflow.
         kwargs: as of `CapeTransformOperator`, but for its source; and as of all decorated tasks.
 
     Returns (XCom): what the operator returns, and target.
@@ -64,12 +64,18 @@ class CapeTransformDecoratedOperator(DecoratedOperator, CapeTransformOperator):
         return {**super().execute(context), "target": self.target}
 
     def _open_source(self) -> Source:
+        from airflow.sdk import ObjectStoragePath
+
         from cape_airflow.engines.frame_source import open_frame
 
         returned = self._returned()
-        if not isinstance(returned, str | os.PathLike):
+        if isinstance(returned, ObjectStoragePath):
+            self.source = f"{returned.protocol}://{returned.path}" if returned.protocol else returned.path
+            self.source_conn_id = returned.conn_id or self.source_conn_id
+        elif isinstance(returned, str | os.PathLike):
+            self.source = os.fspath(returned)
+        else:
             return open_frame(returned, self._name)
-        self.source = os.fspath(returned)
         if not self.source:
             raise DataError(f"{self._name} returned an empty path")
         refuse_credentials(self.source)
