@@ -110,6 +110,7 @@ class CoordinatorClient(Shell):
     start_job = _blocking(Operations.start_job)
     heartbeat = _blocking(Operations.heartbeat)
     finish_job = _blocking(Operations.finish_job)
+    verify_job = _blocking(Operations.verify_job)
     jobs = _blocking(Operations.jobs)
     job = _blocking(Operations.job)
     audit = _blocking(Operations.audit)

@@ -27,7 +27,7 @@ from cape_airflow.client.results import (
 from cape_airflow.client.retry import Limits, exchange
 from cape_airflow.client.review_operations import ReviewOperations
 from cape_airflow.client.trust import TrustedKeys, check, trusted_keys
-from cape_airflow.jobs import JobFinish, JobStart, Progress
+from cape_airflow.jobs import JobFinish, JobStart, Progress, Verification
 from cape_airflow.keys import Key
 
 
@@ -206,6 +206,10 @@ class Operations(ReviewOperations):
     def finish_job(self, project: str, job_id: str, finish: JobFinish) -> Conversation[Job]:
         """Tell how a job ended; telling the same twice is fine."""
         return self._report(project, job_id, "finish", finish)
+
+    def verify_job(self, project: str, job_id: str, found: Verification) -> Conversation[Job]:
+        """Tell what was found when the output of a job was read again."""
+        return self._report(project, job_id, "verdicts", found)
 
     def jobs(self, project: str, limit: int | None = None) -> Conversation[tuple[Job, ...]]:
         """Return the jobs of a project."""

@@ -9,7 +9,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue, PlainValidator
 
-from cape_airflow.jobs import ColumnCounts, JobState, Progress
+from cape_airflow.jobs import ColumnCounts, JobState, Progress, Verification
 from cape_airflow.keys import Secret
 from cape_airflow.keys.written import WrittenKey
 from cape_airflow.policy import Policy
@@ -199,6 +199,7 @@ class Job(Result):
         columns: what each input column got; empty until it is finished.
         error: class name and message of the failure, without values.
         application_id: of the Spark application of the newest attempt that told it at its start.
+        verification: what was found when the output was read again; None where nobody has.
     """
 
     project: str
@@ -219,6 +220,7 @@ class Job(Result):
     warnings: tuple[str, ...]
     error: str | None
     application_id: str | None = None
+    verification: Verification | None = None
 
 
 class AuditEntry(Result):

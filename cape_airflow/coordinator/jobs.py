@@ -5,6 +5,7 @@
 - The same finish again changes nothing; another one for a finished job is refused.
 - That a task died is what others say of it (`jobs.deaths`). They are only believed of a job that runs, and the word of
   the task itself replaces theirs.
+- The newest verification of a job's output counts, until the job is started again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cape_airflow.coordinator.problems import Problem, missing
 from cape_airflow.coordinator.review import approval_of
 from cape_airflow.coordinator.store import insert_if_absent
 from cape_airflow.coordinator.store.models import Job, JobApplication, JobColumn
-from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Progress
+from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Outcome, Progress, Verification
 from cape_airflow.jobs.deaths import is_presumed
 from cape_airflow.urls import holds_credentials
 
@@ -49,7 +50,7 @@ def start_job(call: Call, report: JobStart) -> tuple[Job, bool]:
     job = _find_for_update(call, report.job_id)
     if job.start != start:
         job.state, job.attempts, job.policy_digest = JobState.RUNNING, job.attempts + 1, report.policy_digest
-        job.start, job.progress, job.finish, job.columns = start, {}, {}, []
+        job.start, job.progress, job.finish, job.columns, job.verification = start, {}, {}, [], None
         job.heartbeat_at = call.now
         call.record(Event.START_JOB, "job", job.job_id, job.policy_digest)
     _note_application(call, job, report.application_id)
@@ -90,6 +91,25 @@ def finish_job(call: Call, job_id: str, report: JobFinish) -> Job:
     job.columns = [_column(position, counts) for position, counts in enumerate(report.columns)]
     _note_application(call, job, report.progress.application_id)
     call.record(Event.FINISH_JOB, "job", job.job_id, job.state)
+    return job
+
+
+def verify_job(call: Call, job_id: str, report: Verification) -> Job:
+    """Note what was found when the output of a job was read again.
+
+    Raises:
+        Problem: 404 where it was never started; 409 where it has not succeeded, or ran under another policy.
+    """
+    job = _find_for_update(call, job_id)
+    if job.state is not JobState.SUCCEEDED:
+        raise Problem(409, "not-succeeded", f"only what a job has written can be verified; this one is {job.state}")
+    if job.policy_digest != report.policy_digest:
+        raise Problem(409, "digest-mismatch", "the job ran under another policy than the one that was verified")
+    found = report.model_dump(mode="json")
+    if job.verification != found:
+        job.verification = found
+        broken = len(report.of(Outcome.BROKEN))
+        call.record(Event.VERIFY_JOB, "job", job.job_id, f"{broken} broken" if broken else "kept")
     return job
 
 

@@ -1,4 +1,4 @@
-"""The first passes of plans whose techniques must know how many rows reach them."""
+"""How many rows are left: for techniques that must know how many reach them, and for whoever looks at a run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 
-from cape_airflow.engines.bound import admitted, bind_steps
+from cape_airflow.engines.bound import Rows, admitted, bind_steps
 from cape_airflow.keys import KeyRing
-from cape_airflow.policy import Plan, SuppressRecords, Transform
+from cape_airflow.policy import Plan, Step, SuppressRecords, Transform
+from cape_airflow.transformations import Family
 
 
 def count_rows(
@@ -46,3 +47,56 @@ def _pass(plan: Plan, end: int, keys: KeyRing, counts: dict[int, int], batches: 
             step(rows)
         left += rows.batch.num_rows
     return left
+
+
+class RowFilter:
+    """The steps of a plan that decide which rows are left, and no others; keys are asked for only where these need any.
+
+    Args:
+        plan: as compiled.
+        keys: where the key references of these steps resolve.
+
+    Attributes:
+        columns: names of the input columns that it looks at.
+        tells: whether rows are dropped by what is the same in every run; else it leaves all of them.
+    """
+
+    def __init__(self, plan: Plan, keys: KeyRing) -> None:
+        steps = _deciding(plan)
+        self.tells = not any(isinstance(step, Transform) and _is_random(step) for step in steps)
+        self.columns = frozenset(_looked_at(steps)) & set(plan.input_schema.names) if self.tells else frozenset()
+        self._others = [name for name in plan.other_columns if name in self.columns]
+        self._steps = bind_steps(steps if self.tells else (), keys, plan.domain, None)
+
+    def left(self, batch: pa.RecordBatch) -> int:
+        """Return how many rows of a batch are left."""
+        if not self._steps:
+            return int(batch.num_rows)
+        read = [name for name in batch.schema.names if name in self.columns]
+        rows = Rows(batch.select(read), inputs={name: batch.column(name) for name in self._others})
+        for step in self._steps:
+            step(rows)
+        return int(rows.batch.num_rows)
+
+
+def _deciding(plan: Plan) -> list[Step]:
+    """Return the suppressions of rows, and what changes their columns before them, in order."""
+    found: list[Step] = []
+    for step in reversed(plan.steps):
+        if isinstance(step, SuppressRecords) or (isinstance(step, Transform) and step.column in _looked_at(found)):
+            found.append(step)
+    return found[::-1]
+
+
+def _looked_at(steps: Iterable[Step]) -> set[str]:
+    names: set[str] = set()
+    for step in steps:
+        if isinstance(step, SuppressRecords):
+            names |= step.condition.columns()
+        elif isinstance(step, Transform):
+            names |= {step.column, *step.transformation.other_columns.values()}
+    return names
+
+
+def _is_random(step: Transform) -> bool:
+    return step.transformation.family is Family.RANDOMIZATION and not step.transformation.is_linkable

@@ -29,6 +29,9 @@ from cape_airflow.policy import Plan
 BATCH_ROWS = 131_072
 """As many as the sinks write at once: where no rows are suppressed, none are copied to make up a group."""
 
+POLICY_DIGEST, JOB_ID = b"cape.policy_digest", b"cape.job_id"
+"""What Parquet and Arrow files name the policy and the job by that made them, in the metadata of their schema."""
+
 REPORT_SECONDS = 1.0
 MOST_WORKERS = 8
 
@@ -122,7 +125,7 @@ def _workers(plan: Plan, workers: int | None) -> int:
 
 def _with_provenance(plan: Plan, job_id: str) -> pa.Schema:
     metadata = dict(plan.output_schema.metadata or {})
-    provenance = {b"cape.policy_digest": plan.policy_digest.encode(), b"cape.job_id": job_id.encode()}
+    provenance = {POLICY_DIGEST: plan.policy_digest.encode(), JOB_ID: job_id.encode()}
     return plan.output_schema.with_metadata(metadata | provenance)
 
 

@@ -4,6 +4,7 @@ from cape_airflow.jobs.attempts import refuse_superseded
 from cape_airflow.jobs.dry_run import DryRun, DryRunColumn, Shape
 from cape_airflow.jobs.outbox import Delivery, Outbox
 from cape_airflow.jobs.report import ColumnCounts, JobFinish, JobStart, JobState, Progress
+from cape_airflow.jobs.verification import Outcome, Verdict, Verification
 
 __all__ = [
     "ColumnCounts",
@@ -14,7 +15,10 @@ __all__ = [
     "JobStart",
     "JobState",
     "Outbox",
+    "Outcome",
     "Progress",
     "Shape",
+    "Verdict",
+    "Verification",
     "refuse_superseded",
 ]

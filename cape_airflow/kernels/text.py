@@ -25,6 +25,13 @@ def is_large(column_type: pa.DataType) -> bool:
     return bool(pa.types.is_large_string(column_type) or pa.types.is_large_binary(column_type))
 
 
+def is_bytes(column_type: pa.DataType) -> bool:
+    """Whether the type holds bytes, in any of Arrow's layouts."""
+    types = pa.types
+    layouts = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+    return any(holds(column_type) for holds in layouts)
+
+
 def has_canonical_text(column_type: pa.DataType) -> bool:
     """Whether equal values of the type have one text: text, integers, dates, decimals and booleans."""
     types = pa.types
@@ -76,6 +83,19 @@ def canonical_text(array: pa.Array) -> pa.Array:
         return _plain_decimals(array)
     if pa.types.is_date64(array.type):
         return array.cast(pa.date32(), safe=False).cast(pa.string())
+    return array.cast(pa.string())
+
+
+def written(array: pa.Array) -> pa.Array:
+    """Return canonical text where there is one, bytes as they are, and of other plain types what Arrow writes.
+
+    Raises:
+        ValueRefused: text that is not UTF-8.
+    """
+    if has_canonical_text(array.type):
+        return canonical_text(array)
+    if is_bytes(array.type):
+        return array.cast(bytes_type(array.type))
     return array.cast(pa.string())
 
 

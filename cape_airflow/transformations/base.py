@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cape_airflow.arrow_types import type_name
 from cape_airflow.errors import SchemaMismatch, ValueRefused
 from cape_airflow.keys import KeyRing
+from cape_airflow.transformations.grammar import Grammar
 
 Kernel = Callable[..., pa.Array]
 """Called with the array to transform, and those of `Transformation.other_columns`; see `Transformation.bind`."""
@@ -171,6 +172,14 @@ class Transformation(Technique, ABC):
             KeyUnavailable: a key cannot be had, or is of the wrong length.
             ValueRefused: (the kernel) values that cannot be taken, counted and never shown.
         """
+
+    def grammar(self, output_type: pa.DataType) -> Grammar | None:
+        """Return what every result looks like, none of which is a value that went in; None where nothing can be said.
+
+        Args:
+            output_type: of the results, not a dictionary.
+        """
+        return None
 
     def named(self, kernel: Kernel, binding: Binding) -> Kernel:
         """Return the kernel with errors that say which technique refused values of which column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from cape_airflow.kernels.script import Script
 from cape_airflow.kernels.text import checked_text, is_text, text_type
 from cape_airflow.keys import KeyRing
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference, Transformation
+from cape_airflow.transformations.grammar import Grammar, one_of
 from cape_airflow.transformations.keyed import subkey
 from cape_airflow.transformations.values import Elementwise
 
@@ -110,6 +112,16 @@ class Format:
                 f"`{technique.type}`: {input_type} holds all numbers of {widest} digits, not {self.width}"
             )
         return input_type
+
+    def grammar(self, output_type: pa.DataType) -> Grammar:
+        """Return what stays of a value: its characters; any value of its length may come out."""
+        if not is_text(output_type):
+            width = self.width or _widest(output_type)
+            return Grammar(f"-?[0-9]{{1,{width}}}|-10{{{width}}}", width * math.log2(10))
+        radix, character = len(self.characters), one_of(self.characters)
+        kept = f"{one_of(self.keep)}*" if self.keep else ""
+        pattern = f"(?:{kept}{character}){{{shortest(radix)},}}{kept}"
+        return Grammar(pattern, math.log2(radix), each=character)
 
     def kernel(self, crypt: Crypt) -> Kernel:
         """Return a kernel that encrypts or decrypts, as `crypt` does: one of the FF1 kernels with its key."""
@@ -208,6 +220,10 @@ class FormatPreservingEncryption(Elementwise):
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return the input type if it is an integer; large_string for itself and string for other text."""
         return self._format().output_type(self, input_type)
+
+    def grammar(self, output_type: pa.DataType) -> Grammar:
+        """Return the format; it has no room for a key version."""
+        return self._format().grammar(output_type)
 
     def check_keys(self, keys: KeyRing) -> None:
         """Ask for the key, and whether its version may still make something new.

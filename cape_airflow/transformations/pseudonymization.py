@@ -14,6 +14,7 @@ from cape_airflow.kernels.encode import encoded_first
 from cape_airflow.kernels.encodings import BITS, Encoding, encoded_type, length_of
 from cape_airflow.kernels.text import canonical_text, has_canonical_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
+from cape_airflow.transformations.grammar import ANY_VERSION, Grammar
 from cape_airflow.transformations.keyed import shared_pairs, subkey
 from cape_airflow.transformations.values import Elementwise
 
@@ -24,6 +25,7 @@ ENCRYPTED = "e1_6ae1ee75048bf9a1d01f22383346981f574e14e4fdba8ccb7c27cbb066ce043b
 """The token of the examples."""
 
 _SAFE, _LEAST = 128, 32  # bits of a token
+_ALPHABETS: dict[Encoding, str] = {"hex": "[0-9a-f]", "base32": "[a-z2-7]", "raw": "(?s:.)"}
 
 
 class KeyedHash(Elementwise):
@@ -88,6 +90,12 @@ class KeyedHash(Elementwise):
         """Return string, or binary for raw tokens; large_string or large_binary for large_string."""
         return encoded_type(self.encoding, _token_type(self, input_type))
 
+    def grammar(self, output_type: pa.DataType) -> Grammar:
+        """Return that of a token, with its key version; of a raw one its length only."""
+        prefix = "" if self.encoding == "raw" else f"t{ANY_VERSION}_"
+        digits = self.length or length_of(self.encoding)
+        return Grammar(f"{prefix}{_ALPHABETS[self.encoding]}{{{digits}}}", self._bits)
+
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version."""
         key = binding.keys.get(self.key.ref)
@@ -124,6 +132,10 @@ class DeterministicEncryption(Elementwise):
     def value_type(self, input_type: pa.DataType) -> pa.DataType:
         """Return string, or large_string for large_string."""
         return _token_type(self, input_type)
+
+    def grammar(self, output_type: pa.DataType) -> Grammar:
+        """Return that of a token, with its key version: 16 bytes of the synthetic IV, then those of the text."""
+        return Grammar(f"e{ANY_VERSION}_(?:[0-9a-f]{{2}}){{16,}}", _SAFE)
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version."""

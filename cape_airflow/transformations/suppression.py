@@ -12,8 +12,9 @@ from cape_airflow.arrow_types import unwrapped
 from cape_airflow.errors import SchemaMismatch
 from cape_airflow.kernels.mask import check_pattern, mask_all_but_ends, mask_matches
 from cape_airflow.kernels.numbers import is_number
-from cape_airflow.kernels.text import is_text, text_type, without_views
+from cape_airflow.kernels.text import is_text, text_type, without_views, written
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, Technique
+from cape_airflow.transformations.grammar import Grammar, literal, repeated
 from cape_airflow.transformations.parameters import Names
 from cape_airflow.transformations.values import Elementwise
 
@@ -25,6 +26,7 @@ def _readable(pattern: str) -> str:
     return pattern
 
 
+_NOTHING = r"[^\s\S]"  # matches no text
 Pattern = Annotated[str, AfterValidator(_readable)]
 
 
@@ -101,6 +103,13 @@ class SuppressValue(Elementwise):
 
         return suppress
 
+    def grammar(self, output_type: pa.DataType) -> Grammar:
+        """Return that of the replacement, or of no value at all."""
+        constant = self._constant(without_views(output_type))
+        if not constant.is_valid:
+            return Grammar(_NOTHING)
+        return Grammar(literal(written(pa.repeat(constant, 1))[0].as_py()), bits=0)
+
     def _constant(self, column_type: pa.DataType) -> pa.Scalar:
         number = is_number(column_type) or pa.types.is_decimal(column_type)
         fits = {bool: pa.types.is_boolean(column_type), int: number, float: number}
@@ -158,3 +167,11 @@ class CharacterMask(Elementwise):
         if pattern is not None:
             return lambda array: mask_matches(array, pattern, self.mask)
         return lambda array: mask_all_but_ends(array, self.keep_first, self.keep_last, self.mask)
+
+    def grammar(self, output_type: pa.DataType) -> Grammar:
+        """Return what is shown around at least one mask; masked whole, or, of matches, with one of them anywhere."""
+        mask = literal(self.mask)
+        if self.pattern is not None:
+            return Grammar(f"(?s:.*{mask}.*)?", bits=0)
+        first, last = (repeated("(?s:.)", count) for count in (self.keep_first, self.keep_last))
+        return Grammar(f"{first}{mask}+{last}|{mask}*", bits=0)

@@ -13,7 +13,7 @@ from cape_airflow.coordinator.api.shapes import Answer, Moment
 from cape_airflow.coordinator.guard import CallDep, GuardedRoute
 from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.store.models import Job
-from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Progress
+from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Progress, Verification
 
 router = APIRouter(prefix="/v1/projects/{label}/jobs", route_class=GuardedRoute, tags=["jobs"])
 
@@ -39,6 +39,7 @@ class JobAnswer(Answer):
     error: str | None = None
     finished_at: datetime | None = None
     application_id: str | None = None
+    verification: Verification | None = None
 
 
 @router.put("/{job_id}")
@@ -63,6 +64,12 @@ def finish_job(label: str, job_id: str, body: JobFinish, call: CallDep) -> JobAn
     return show_job(label, jobs.finish_job(call, job_id, body))
 
 
+@router.post("/{job_id}/verdicts")
+def verify_job(label: str, job_id: str, body: Verification, call: CallDep) -> JobAnswer:
+    """Report what was found when the output of a job was read again."""
+    return show_job(label, jobs.verify_job(call, job_id, body))
+
+
 @router.get("")
 def list_jobs(label: str, paging: Paging, call: CallDep) -> Page[JobAnswer]:
     """List the project's jobs, the newest first."""
@@ -84,4 +91,5 @@ def show_job(label: str, job: Job) -> JobAnswer:
         heartbeat_at=job.heartbeat_at,
         progress=Progress(**job.progress),
         columns=list(jobs.column_counts(job)),
+        verification=Verification(**job.verification) if job.verification else None,
     )

@@ -17,6 +17,7 @@ from cape_airflow.kernels.encode import encoded_first
 from cape_airflow.kernels.refusal import refused
 from cape_airflow.kernels.text import checked_text, decode, encode, is_text, text_type
 from cape_airflow.transformations.base import Binding, Example, Family, Kernel, KeyReference
+from cape_airflow.transformations.grammar import Grammar
 from cape_airflow.transformations.keyed import shared_pairs
 from cape_airflow.transformations.values import Elementwise
 
@@ -75,10 +76,18 @@ class Tokenizer(_TextToText):
         """Warn of a random key, and of tokens that different values will share."""
         if self.key is None:
             yield "no key: tokens are made with a random key and differ from run to run; give `key` to join by them"
-        kept = len(("x" * 64)[: self.max_token_len])
+        kept = self._digits
         if kept < 32:
             pairs = shared_pairs(4 * kept)
             yield f"tokens of {kept} hex digits: of 1,000,000 different values, about {pairs} pairs share one"
+
+    @property
+    def _digits(self) -> int:
+        return len(("x" * 64)[: self.max_token_len])
+
+    def grammar(self, output_type: pa.DataType) -> Grammar:
+        """Return that of a token: hex digits, of no key version."""
+        return Grammar(f"[0-9a-f]{{{self._digits}}}", 4 * self._digits)
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version, or with a random key of its own."""
@@ -121,6 +130,10 @@ class ReversibleTokenizer(_Reversible):
     family: ClassVar[Family] = Family.CRYPTOGRAPHIC
     reversible: ClassVar[bool] = True
     example: ClassVar[Example] = Example("Alice", _ENCRYPTED, {"key": {"ref": "old-key"}})
+
+    def grammar(self, output_type: pa.DataType) -> Grammar:
+        """Return that of a token, of no key version: 16 bytes of the synthetic IV, then those of the text."""
+        return Grammar("(?:[0-9a-f]{2}){16,}", 128)
 
     def value_kernel(self, binding: Binding) -> Kernel:
         """Return a kernel with the key's primary version."""

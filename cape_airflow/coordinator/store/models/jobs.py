@@ -14,7 +14,7 @@ from cape_airflow.jobs import JobState
 
 
 class Job(Base):
-    """One run of a plan: what was told at its start, on its way and at its end."""
+    """One run of a plan: what was told at its start, on its way, at its end, and when its output was read again."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -30,6 +30,7 @@ class Job(Base):
     progress: Mapped[dict[str, Any]]
     finish: Mapped[dict[str, Any]]
     heartbeat_at: Mapped[datetime]
+    verification: Mapped[dict[str, Any] | None]
     project: Mapped[Project] = relationship()
     columns: Mapped[list[JobColumn]] = relationship(
         lazy="selectin", order_by="JobColumn.position", cascade="all, delete-orphan"
