@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, Select, select
@@ -22,6 +23,7 @@ class WantedJobs:
         project: its label.
         digest: how the digest of their policy begins.
         since, until: days of their last report, in UTC; both count.
+        origin: what they say of where they run, e.g. their `dag_id`.
     """
 
     project: str | None = None
@@ -29,6 +31,7 @@ class WantedJobs:
     digest: str | None = None
     since: date | None = None
     until: date | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 def projects_with_jobs(call: Call) -> list[Project]:
@@ -43,7 +46,7 @@ def search_jobs(call: Call, wanted: WantedJobs) -> Select[Job]:
 
 
 def _conditions(wanted: WantedJobs) -> list[ColumnElement[bool]]:
-    asked: list[ColumnElement[bool]] = []
+    asked = [Job.start["origin", name].as_string() == value for name, value in wanted.origin.items()]
     if wanted.state is not None:
         asked.append(Job.state == wanted.state)
     if wanted.digest is not None:

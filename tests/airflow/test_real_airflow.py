@@ -216,7 +216,7 @@ def _spellings(secret: bytes) -> set[bytes]:
 def test_a_task_that_is_marked_failed_stops_and_writes_nothing(
     real_airflow: RealAirflow, people: People, tmp_path: Path
 ) -> None:
-    source = _a_minutes_work(tmp_path / "source")
+    source = a_minutes_work(tmp_path / "source")
     project = people.new_project()
     people.approve(project)
     run = real_airflow.run(DAG, project=project, source=source, target=str(tmp_path / "deidentified.parquet"))
@@ -228,7 +228,7 @@ def test_a_task_that_is_marked_failed_stops_and_writes_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
-def _a_minutes_work(folder: Path) -> str:
+def a_minutes_work(folder: Path) -> str:
     """Make a source of 40 million rows that takes no space: one file under many names."""
     folder.mkdir()
     rows = 1_000_000

@@ -1,3 +1,3 @@
-from tests.airflow.coordinator import connected, people, project
+from tests.airflow.coordinator import connected, outage, people, project
 
-__all__ = ["connected", "people", "project"]
+__all__ = ["connected", "outage", "people", "project"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from cape_airflow.coordinator.pages import (
+    airflow,
     assets,
     audit,
     contributors,
@@ -37,6 +38,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     first_steps.router,
     contributors.router,
     jobs.router,
+    airflow.router,
     keys.router,
     schedulers.router,
     settings.router,

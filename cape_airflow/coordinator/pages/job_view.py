@@ -83,6 +83,12 @@ class JobView:
         return f"{origin['dag_id']}.{origin['task_id']}" if {"dag_id", "task_id"} <= origin.keys() else None
 
     @property
+    def map_index(self) -> str | None:
+        """Which instance of a mapped task it is; None where the task is not mapped."""
+        index = self.job.origin.get("map_index", "")
+        return index if index.isdecimal() else None
+
+    @property
     def airflow_url(self) -> str | None:
         """The page of its task in Airflow's UI; None where it did not come from there, or does not say its address."""
         return airflow_url(self.job.origin)
@@ -135,6 +141,6 @@ def airflow_url(origin: Mapping[str, str]) -> str | None:
     if not all(origin.get(name) for name in ("dag_id", "run_id", "task_id")):
         return None
     dag, run, task = (quote(origin[name], safe="") for name in ("dag_id", "run_id", "task_id"))
-    index = origin.get("map_index", "-1")
+    index = origin.get("map_index", "")
     mapped = f"/mapped/{index}" if index.isdecimal() else ""
     return f"{base.scheme}://{base.netloc}{base.path.rstrip('/')}/dags/{dag}/runs/{run}/tasks/{task}{mapped}"

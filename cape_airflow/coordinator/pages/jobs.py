@@ -58,7 +58,7 @@ def jobs(request: Request, call: CallDep, which: Annotated[JobFilter, Query()]) 
         next=found.next,
         asked=which.asked(),
         live=any(job.state is JobState.RUNNING for job in found.items),
-        address=_address(request),
+        address=address_of(request),
         projects=projects_with_jobs(call),
         states=list(JobState),
     )
@@ -69,7 +69,7 @@ def job(request: Request, label: str, job_id: str, call: CallDep) -> Response:
     """Show a job: what its policy did to each column, and how the run went."""
     shown = api.get_job(label, job_id, call)
     return page(
-        request, call, "job.html", job=JobView(shown, call.now), plan=_plan(call, shown), address=_address(request)
+        request, call, "job.html", job=JobView(shown, call.now), plan=_plan(call, shown), address=address_of(request)
     )
 
 
@@ -87,6 +87,6 @@ def _plan(call: Call, shown: api.JobAnswer) -> PlanView:
     return PlanView.of(load_policy(text), text, shown.columns)
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
     """Return where this very page is, for the script that loads it again."""
     return f"{request.url.path}?{request.url.query}"
