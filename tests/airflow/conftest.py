@@ -17,6 +17,10 @@ from typing import Any, TypeVar
 import pytest
 import requests
 
+from cape_airflow.coordinator.bootstrap import initialise
+from cape_airflow.coordinator.settings import Settings
+from tests.airflow.coordinator import People
+
 T = TypeVar("T")
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -202,3 +206,12 @@ def real_airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirfl
         yield airflow
     finally:
         airflow.stop()
+
+
+@pytest.fixture(scope="session")
+def people(real_airflow: RealAirflow) -> People:
+    """The people of the embedded coordinator; Airflow knows the worker's token as `cape_default`."""
+    token = initialise(Settings(home=real_airflow.home / "cape"), "admin@example.com", "admin")
+    people = People(f"{real_airflow.url}/cape", token)
+    real_airflow.rest("POST", "/connections", {"connection_id": "cape_default", **people.connection()})
+    return people

@@ -14,8 +14,6 @@ import pytest
 import requests
 
 from cape_airflow.client import CoordinatorClient
-from cape_airflow.coordinator.bootstrap import initialise
-from cape_airflow.coordinator.settings import Settings
 from tests.airflow.conftest import RealAirflow, wait_for
 from tests.airflow.coordinator import POLICY, People
 
@@ -23,15 +21,6 @@ pytestmark = pytest.mark.integration
 
 CREDIT_POLICY = Path(__file__).with_name("policies") / "credit.yaml"
 DAG = "cape_customers"
-
-
-@pytest.fixture(scope="session")
-def people(real_airflow: RealAirflow) -> People:
-    """The people of the embedded coordinator; Airflow knows the worker's token as `cape_default`."""
-    token = initialise(Settings(home=real_airflow.home / "cape"), "admin@example.com", "admin")
-    people = People(f"{real_airflow.url}/cape", token)
-    real_airflow.rest("POST", "/connections", {"connection_id": "cape_default", **people.connection()})
-    return people
 
 
 @pytest.fixture
