@@ -63,7 +63,7 @@ def test_a_decision_that_the_coordinator_cannot_prove_releases_nothing(
 ) -> None:
     people.approve(project)
     proxy.plan("GET .*/policies/", faults.lying(lambda answer: answer.update(signature=to_base64url(bytes(64)))))
-    with pytest.raises(AirflowFailException, match="NotApproved: .* the signature of its approval does not hold"):
+    with pytest.raises(AirflowFailException, match=r"NotApproved: .* the signature of its approval does not hold"):
         _sensor(project).execute({})
 
 
