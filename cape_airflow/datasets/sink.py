@@ -7,27 +7,26 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import fsspec
 import pyarrow as pa
 
+from cape_airflow.datasets.base import Sink, Source
 from cape_airflow.datasets.failures import attempt
 from cape_airflow.datasets.formats import Format, Writer, format_by_name, format_by_suffix
 from cape_airflow.datasets.groups import Groups
 from cape_airflow.datasets.listing import MANIFEST
 from cape_airflow.datasets.location import Location, locate
 from cape_airflow.datasets.objects import Objects
-from cape_airflow.datasets.source import Source
 from cape_airflow.datasets.staging import LocalFile, LocalFolder, Staging
 from cape_airflow.errors import DatasetError
 
 ROWS_PER_FILE = 5_000_000
 
 
-class Sink:
-    """Takes batches of one schema; made by `open_sink`. A context manager: what is not committed is gone at its end.
+class FileSink(Sink):
+    """Writes files; made by `open_sink`. A context manager: what is not committed is gone at its end.
 
     Attributes:
         url: as it was given.
@@ -123,19 +122,6 @@ class Sink:
                 part.file.close()
         attempt(self._staging.discard, f"remove what was written for {self._location.name}")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            self.abort()
-        except DatasetError as leftover:
-            if error is None:
-                raise
-            error.add_note(str(leftover))
-
     @property
     def _task(self) -> str:
         return f"write {self._location.name}"
@@ -204,7 +190,7 @@ def open_sink(
     storage_options: Mapping[str, Any] | None = None,
     filesystem: fsspec.AbstractFileSystem | None = None,
     options: Mapping[str, Any] | None = None,
-) -> Sink:
+) -> FileSink:
     """Name a target; nothing is touched before `Sink.open`.
 
     Args:
@@ -226,4 +212,4 @@ def open_sink(
         staging = LocalFolder(location.path, job_id) if location.folder else LocalFile(location.path, job_id)
     else:
         staging = Objects(location, location.folder)
-    return Sink(location, url, kind, staging, job_id)
+    return FileSink(location, url, kind, staging, job_id)

@@ -11,23 +11,25 @@ from typing import Any, BinaryIO, cast
 import fsspec
 import pyarrow as pa
 
+from cape_airflow.datasets.base import Source
 from cape_airflow.datasets.failures import attempt, attempt_each
 from cape_airflow.datasets.formats import Description, Format, format_by_name, format_by_suffix
 from cape_airflow.datasets.listing import SourceFile, fixed_part, list_files
 from cape_airflow.datasets.location import Location, locate
 from cape_airflow.datasets.partitions import Partitions, hive_partitions
-from cape_airflow.errors import DatasetError, SchemaMismatch, did_you_mean
+from cape_airflow.errors import DatasetError
 from cape_airflow.policy.matching import TAGS, tags
 
 
-class Source:
-    """Batches of one schema; made by `open_source`.
+class FileSource(Source):
+    """Batches of one schema from files; made by `open_source`.
 
     Attributes:
         url: as it was given.
         format: name of the file format.
         schema: columns of the files, then partition columns.
         row_count: rows of all files, where the files tell it without being read, else None.
+        metadata: of the schema of each file; None for formats that have none.
         files: names of the files, in the order in which they are read; of partitions the columns, not the values.
         size: bytes of all files.
         bytes_read: bytes fetched by the current or last `batches`.
@@ -47,6 +49,7 @@ class Source:
         self._check_names([*descriptions[0].schema.names, *self._partitions.schema.names])
         self._columns = self._one_schema(descriptions)
         self.schema = pa.schema([*self._columns, *self._partitions.schema], metadata=self._columns.metadata)
+        self.metadata = [one.schema.metadata or {} for one in descriptions] if kind.self_describing else None
         self.row_count = sum(one.rows or 0 for one in descriptions) if kind.self_describing else None
 
     def batches(
@@ -62,12 +65,7 @@ class Source:
             SchemaMismatch: no such column.
             DatasetError: a file is broken, or a value does not fit; the message says where, and shows no value.
         """
-        names = self.schema.names if columns is None else list(columns)
-        for name in names:
-            if name not in self.schema.names:
-                raise SchemaMismatch(
-                    f"{self._location.name} has no column `{name}`{did_you_mean(name, self.schema.names)}"
-                )
+        names = self._chosen(columns, self._location.name)
         self.bytes_read = 0
         return self._batches(names, batch_rows)
 
@@ -90,8 +88,10 @@ class Source:
                 for start in range(0, batch.num_rows, batch_rows):
                     yield batch.slice(start, batch_rows)
 
-    def reads(self, target: Location) -> bool:
+    def reads(self, target: object) -> bool:
         """Whether something written to `target` would replace, or later be read as, a file of this source."""
+        if not isinstance(target, Location):
+            return False
         kind, path = target.identity
         source_kind, pattern = self._location.identity
         return (
@@ -174,7 +174,7 @@ def open_source(
     storage_options: Mapping[str, Any] | None = None,
     filesystem: fsspec.AbstractFileSystem | None = None,
     options: Mapping[str, Any] | None = None,
-) -> Source:
+) -> FileSource:
     """Open a dataset for reading; reads schemas, and no rows beyond the first block of text files.
 
     Args:
@@ -195,7 +195,7 @@ def open_source(
     names = {format or format_by_suffix(file.location.path) for file in files}
     if len(names) > 1:
         raise DatasetError(f"{location.name} holds files of several formats ({', '.join(sorted(names))}); give a glob")
-    return Source(location, url, files, format_by_name(names.pop(), options))
+    return FileSource(location, url, files, format_by_name(names.pop(), options))
 
 
 def _name(number: int, file: SourceFile) -> str:

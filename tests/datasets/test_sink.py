@@ -196,7 +196,7 @@ class _Stuck(LocalFile):
 
 def test_leftovers_that_cannot_be_removed_are_told_beside_the_first_error(tmp_path: Path) -> None:
     path = str(tmp_path / "out.csv")
-    out = sink.Sink(locate(path), path, format_by_name("csv"), _Stuck(path, "a"), "a")
+    out = sink.FileSink(locate(path), path, format_by_name("csv"), _Stuck(path, "a"), "a")
     with pytest.raises(DatasetError, match="which CSV cannot hold") as caught, out:
         out.open(pa.schema([("x", pa.binary())]))
     assert caught.value.__notes__ == [f"cannot remove what was written for {path}: Input/output error"]

@@ -1,0 +1,1 @@
+"""Databases that SQLAlchemy knows: rows of Python values, in one transaction."""

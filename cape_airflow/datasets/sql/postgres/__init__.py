@@ -1,0 +1,1 @@
+"""PostgreSQL: COPY in its binary format both ways, by ADBC."""
