@@ -183,6 +183,15 @@ class ProjectKey(Result):
     rotation_due_at: datetime | None = None
     near_rotation: bool = False
 
+    def primary_between(self, begin: datetime, end: datetime) -> frozenset[int]:
+        """Return the versions that were the primary one at some moment of a time: what new tokens may be made with."""
+        ends = [version.created_at for version in self.versions[1:]] + [None]
+        return frozenset(
+            version.version
+            for version, until in zip(self.versions, ends, strict=True)
+            if version.created_at <= end and (until is None or until >= begin)
+        )
+
 
 class KeyMaterial(WrittenKey):
     """A key in clear, as a worker gets it: he reveals only where the coordinator says that he may."""

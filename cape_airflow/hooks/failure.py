@@ -6,6 +6,8 @@ to it; hence `raise task_failure(error) from None`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from traceback import extract_tb
 
 from cape_airflow.errors import (
@@ -25,6 +27,21 @@ def task_failure(error: CapeError) -> AirflowException:
     """Return the exception that a task ends with: of a kind that Airflow retries, or does not."""
     kind = AirflowException if isinstance(error, _PASSING) else AirflowFailException
     return kind(f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """Let out of a task only what Airflow may show.
+
+    Raises:
+        AirflowException: what went wrong inside, by `task_failure`, or `unexpected` where it is not ours.
+    """
+    try:
+        yield
+    except AirflowException:
+        raise
+    except Exception as error:  # noqa: BLE001 - its message may hold a value, and Airflow would log it
+        raise (task_failure(error) if isinstance(error, CapeError) else unexpected(error)) from None
 
 
 def refused(error: Exception) -> str:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from cape_airflow.errors import CapeError, NotApproved, PolicyError
+from cape_airflow.errors import NotApproved, PolicyError
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.hooks.compat import AirflowException
-from cape_airflow.hooks.failure import task_failure, unexpected
+from cape_airflow.hooks.failure import without_values
 from cape_airflow.hooks.given import given, refuse_vanished
 from cape_airflow.hooks.settings import deployment
 from cape_airflow.links.pages import CapeJobLink, CapePolicyLink, CapeReviewLink
@@ -111,14 +111,12 @@ class GovernedOperator(TracesLineage, BaseOperator):
         """Do it; return the XCom."""
 
     def _showing_no_values(self, action: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        try:
-            return action()
-        except AirflowException as error:
-            self._note_failure(error)
-            raise
-        except Exception as error:  # noqa: BLE001 - its message may hold a value, and Airflow would log it
-            self._note_failure(error)
-            raise (task_failure(error) if isinstance(error, CapeError) else unexpected(error)) from None
+        with without_values():
+            try:
+                return action()
+            except Exception as error:
+                self._note_failure(error)
+                raise
 
     def _refuse_vanished(self) -> None:
         refuse_vanished(self, self._given)
@@ -203,16 +201,24 @@ def job_id_of(ti: Any) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
-def _policy_of(path: str) -> Policy:
-    from cape_airflow.policy import load_policy
+def read_policy_text(path: str) -> str:
+    """Return the text of a policy file.
 
+    Raises:
+        PolicyError: it cannot be read, or is not UTF-8.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise PolicyError(f"cannot read the policy file {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise PolicyError(f"the policy file {path} is not UTF-8 text") from None
-    return load_policy(text, file=path)
+
+
+def _policy_of(path: str) -> Policy:
+    from cape_airflow.policy import load_policy
+
+    return load_policy(read_policy_text(path), file=path)
 
 
 def result_of(start: JobStart, finish: JobFinish) -> dict[str, Any]:
