@@ -12,6 +12,7 @@ from secrets import token_hex
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from cape_airflow.client import CoordinatorClient, Suggestion
 from cape_airflow.coordinator.app import create_app
@@ -94,9 +95,9 @@ class People:
 
 
 @contextmanager
-def serving(settings: Settings, port: int = 0) -> Iterator[str]:
+def serving(settings: Settings, port: int = 0, app: FastAPI | None = None) -> Iterator[str]:
     """Serve a coordinator in a thread, and give its URL; port 0: a free one."""
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=port, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app or create_app(settings), port=port, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 30

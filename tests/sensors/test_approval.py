@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -182,3 +183,54 @@ def test_a_suggestion_whose_policy_was_replaced_stays_approved(people: People, p
     second = people.suggest(project, "version: 1\nrules: [{match: {name: x}, actions: [drop]}]")
     people.officer.approve(project, second.id, second.digest)
     assert _sensor(project, suggestion_id=first.id).execute({}) == first.digest
+
+
+OVERDUE = {"status": "overdue"}
+
+
+def test_people_are_reminded_each_time_that_it_has_waited_so_long_again(project: str) -> None:
+    told: list[Any] = []
+    sensor = _sensor(project, remind_after=timedelta(seconds=30), on_waiting=[told.append])
+    with pytest.raises(TaskDeferred) as first:
+        sensor.execute({})
+    assert first.value.trigger.remind_at == first.value.kwargs["remind_at"] == pytest.approx(time.time() + 30, abs=10)
+    with pytest.raises(TaskDeferred) as second:
+        sensor.resume_execution("execute_complete", {"event": OVERDUE, **first.value.kwargs}, {"x": 1})
+    assert told == [{"x": 1}]
+    assert second.value.kwargs["remind_at"] >= first.value.kwargs["remind_at"]
+    assert second.value.kwargs["deadline"] == first.value.kwargs["deadline"]
+
+
+def test_nobody_is_reminded_of_what_was_decided_in_that_moment(people: People, project: str) -> None:
+    told: list[Any] = []
+    digest = people.approve(project)
+    sensor = _sensor(project, remind_after=timedelta(seconds=30), on_waiting=told.append)
+    assert sensor.resume_execution("execute_complete", {"event": OVERDUE}, {}) == digest
+    assert told == []
+
+
+def test_a_reminder_that_fails_ends_no_wait_and_shows_nothing_of_its_message(
+    project: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_context: Any) -> None:
+        raise RuntimeError("https://hooks.example/secret")
+
+    sensor = _sensor(project, remind_after=timedelta(seconds=30), on_waiting=fail)
+    with pytest.raises(TaskDeferred):
+        sensor.resume_execution("execute_complete", {"event": OVERDUE}, {})
+    said = capsys.readouterr().out
+    assert "RuntimeError" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"remind_after": timedelta(seconds=1)},
+        {"on_waiting": print},
+        {"remind_after": timedelta(seconds=1), "on_waiting": print, "deferrable": False},
+    ],
+)
+def test_a_reminder_needs_a_time_somebody_to_tell_and_a_triggerer(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="remind_after goes with on_waiting"):
+        _sensor("pay", **given)

@@ -9,12 +9,15 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import accumulate
 from pkgutil import resolve_name
+from types import SimpleNamespace
 from typing import Any, ClassVar
+from uuid import UUID
 
 import pytest
+from airflow.sdk.execution_time import task_runner
 
 from cape_airflow.triggers import approval
-from cape_airflow.triggers.approval import CapePolicyApprovalTrigger, longer
+from cape_airflow.triggers.approval import CapeApprovalTrigger, CapePolicyApprovalTrigger, longer
 from tests.airflow.coordinator import Outage, People
 
 pytestmark = pytest.mark.usefixtures("connected")
@@ -185,3 +188,36 @@ def test_it_reports_nothing_before_airflow_has_settled_the_deferral(
     begin = time.monotonic()
     assert _run(_trigger(project, poke_interval=0)) == {"status": "decided"}
     assert time.monotonic() - begin >= 0.7
+
+
+def test_it_says_when_the_wait_takes_long(project: str) -> None:
+    begin = time.time()
+    assert _run(_trigger(project, poke_interval=60, remind_at=begin + 0.6)) == {"status": "overdue"}
+    assert time.time() - begin >= 0.6
+
+
+def test_it_says_so_during_an_outage_too(outage: Outage) -> None:
+    outage.begin()
+    assert _run(_trigger(outage.project, remind_at=time.time() + 0.6)) == {"status": "overdue"}
+
+
+class _Supervisor:
+    """What Airflow tells a trigger of the question of a task instance: an answer, from the third time on."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def send(self, msg: Any) -> Any:
+        self.asked.append(msg.ti_id)
+        return SimpleNamespace(response_received=len(self.asked) > 2)
+
+
+def test_an_answer_inside_airflow_fires_it(project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    supervisor = _Supervisor()
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    more = {"project": project, "suggestion_id": None, "cape_conn_id": "cape_default", "poke_interval": 0.05}
+    trigger = CapeApprovalTrigger(ti_id=str(UUID(int=7)), **more)
+    path, arguments = trigger.serialize()
+    assert resolve_name(path)(**json.loads(json.dumps(arguments))).serialize() == (path, arguments)
+    assert _run(trigger) == {"status": "answered"}
+    assert supervisor.asked == [UUID(int=7)] * 3
