@@ -179,7 +179,7 @@ def report(story: Story, airflow: LocalAirflow, run_id: str, job: Job) -> None:
     story.console.print(before_and_after(SOURCE, TARGET, job))
     story.tell(f"written: {_shown(TARGET)} ({TARGET.stat().st_size / 1e6:.0f} MB)")
     story.tell(f"in Airflow: {airflow.url}/dags/{DAG}/runs/{run_id}")
-    story.tell(f"the job:    {airflow.coordinator_url}/v1/projects/{PROJECT}/jobs/{job.job_id}")
+    story.tell(f"the job:    {airflow.coordinator_url}/projects/{PROJECT}/jobs/{job.job_id}")
 
 
 def check(story: Story, airflow: LocalAirflow) -> None:
