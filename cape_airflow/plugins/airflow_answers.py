@@ -44,7 +44,7 @@ class AirflowAnswers:
             return _given(session.scalar(_query(place)))
 
 
-def _query(place: Place) -> Select[tuple[HITLDetail]]:
+def _query(place: Place) -> Select[HITLDetail]:
     return (
         select(HITLDetail)
         .join(TaskInstance, HITLDetail.ti_id == TaskInstance.id)

@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from socketserver import StreamRequestHandler, TCPServer
 from typing import Any, ClassVar
 
 import pytest
@@ -17,6 +16,7 @@ from airflow.sdk.definitions.deadline import AsyncCallback
 
 from cape_airflow.notifications.approval import CapeApprovalOverdueNotifier
 from tests.airflow.coordinator import Outage, People
+from tests.notifications.mailbox import Mailbox
 
 pytestmark = pytest.mark.usefixtures("connected")
 
@@ -47,25 +47,6 @@ class _Chat(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class _Mailbox(StreamRequestHandler):
-    """As much of SMTP (RFC 5321) as it takes to receive a mail."""
-
-    mails: ClassVar[list[str]] = []
-
-    def handle(self) -> None:
-        self._say("220 here")
-        while line := self.rfile.readline():
-            verb = line.split()[0].upper() if line.strip() else b""
-            if verb == b"DATA":
-                self._say("354 go on")
-                lines = iter(self.rfile.readline, b".\r\n")
-                self.mails.append(b"".join(lines).decode())
-            self._say("221 bye" if verb == b"QUIT" else "250 ok")
-
-    def _say(self, line: str) -> None:
-        self.wfile.write(f"{line}\r\n".encode())
-
-
 def _serving(server: Any) -> Iterator[int]:
     with server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -81,13 +62,11 @@ def chat() -> Iterator[str]:
 
 
 @pytest.fixture
-def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    _Mailbox.mails.clear()
-    for port in _serving(TCPServer(("127.0.0.1", 0), _Mailbox)):
-        extra = {"disable_ssl": True, "disable_tls": True, "timeout": 10}
-        connection = {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": json.dumps(extra)}
-        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
-        yield _Mailbox.mails
+def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    mailbox = Mailbox()
+    for _ in _serving(mailbox):
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mailbox.connection()))
+        yield mailbox
 
 
 def _through_chat(url: str) -> dict[str, Any]:
@@ -126,7 +105,7 @@ def test_in_the_triggerer_it_goes_through_a_notifier_that_only_blocks_too(
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_it_goes_by_mail(people: People, project: str, mailbox: list[str], asynchronous: bool) -> None:
+def test_it_goes_by_mail(people: People, project: str, mailbox: Mailbox, asynchronous: bool) -> None:
     suggestion = people.suggest(project)
     mail = SmtpNotifier(
         from_email="airflow@example.com",
@@ -140,22 +119,15 @@ def test_it_goes_by_mail(people: People, project: str, mailbox: list[str], async
         await notifier
 
     asyncio.run(run()) if asynchronous else notifier({})
-    (sent,) = mailbox
+    (sent,) = mailbox.mails
     assert f"Subject: Overdue in {project}" in sent
     assert "To: officer@example.com" in sent
     # Once more: templates were not rendered away.
     people.officer.reject(project, suggestion.id, suggestion.digest, "no")
     other = people.suggest(project)
     notifier({})
-    assert other.id in _decoded(mailbox[-1])
-    assert suggestion.id not in _decoded(mailbox[-1])
-
-
-def _decoded(mail: str) -> str:
-    from email import message_from_string
-
-    parts = message_from_string(mail).walk()
-    return "".join(part.get_payload(decode=True).decode() for part in parts if not part.is_multipart())
+    assert other.id in mailbox.text_of(mailbox.mails[-1])
+    assert suggestion.id not in mailbox.text_of(mailbox.mails[-1])
 
 
 def test_without_another_notifier_it_goes_to_the_log(
