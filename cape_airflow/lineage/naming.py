@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from dataclasses import dataclass
 
-from cape_airflow.datasets.listing import fixed_part
 from cape_airflow.urls import holds_credentials
 
 _PARTITION = re.compile(r"[^/=]+=[^/]*")
@@ -59,8 +59,8 @@ def table_name(kind: str, host: str, port: int, *parts: str) -> DatasetName:
 def _whole(path: str) -> str:
     """Return the path up to the first wildcard or partition."""
     kept: list[str] = []
-    for part in fixed_part(path).rstrip("/").split("/"):
-        if _PARTITION.fullmatch(part):
+    for part in path.rstrip("/").split("/"):
+        if glob.has_magic(part) or _PARTITION.fullmatch(part):
             break
         kept.append(part)
     return "/".join(kept) or "/"

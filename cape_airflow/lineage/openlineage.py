@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attr
 from openlineage.client.event_v2 import InputDataset, OutputDataset
@@ -17,10 +17,12 @@ from openlineage.client.facet_v2 import (
 )
 from openlineage.client.facet_v2 import column_lineage_dataset as columns_of
 
-from cape_airflow.jobs import Progress
+from cape_airflow.lineage.facts import ColumnTrace, Influence, Lineage
 from cape_airflow.lineage.naming import DatasetName
 from cape_airflow.lineage.run import FACET, PRODUCER, SCHEMA_URL, PolicyRun
-from cape_airflow.lineage.trace import ColumnTrace, Influence, Lineage
+
+if TYPE_CHECKING:
+    from cape_airflow.jobs import Progress
 
 
 @attr.define

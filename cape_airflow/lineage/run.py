@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from cape_airflow.errors import CoordinatorRefused
-from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart
-from cape_airflow.lineage.trace import ColumnTrace, Fact, Influence, Lineage
+from cape_airflow.lineage.facts import ColumnTrace, Fact, Influence, Lineage
+
+if TYPE_CHECKING:
+    from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart
 
 FACET = "cape_policy"
 _NAME = "CapePolicyRunFacet"

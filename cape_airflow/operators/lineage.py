@@ -54,11 +54,15 @@ class TracesLineage:
         self._failure = Failure.of(error)
 
     def _lineage(self) -> Lineage | None:
-        from cape_airflow.lineage import Lineage, trace
+        from cape_airflow.lineage import Lineage
 
         if self._planned is None:
             return None
-        return Lineage.model_validate(self._planned) if isinstance(self._planned, dict) else trace(self._planned)
+        if isinstance(self._planned, dict):
+            return Lineage.model_validate(self._planned)
+        from cape_airflow.lineage.trace import trace
+
+        return trace(self._planned)
 
     def _lineage_data(self) -> dict[str, Any] | None:
         """Return the lineage as `_planned` takes it after a deferral, when the plan is gone."""

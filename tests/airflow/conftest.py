@@ -78,6 +78,7 @@ class RealAirflow:
             "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "240",
             "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+            "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "120",  # the default loses events on a busy machine
             "AIRFLOW__OPENLINEAGE__NAMESPACE": "tests",
             "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
                 {"type": "file", "log_file_path": str(self.lineage), "append": True}

@@ -13,8 +13,9 @@ from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 
 from cape_airflow.jobs import Progress
-from cape_airflow.lineage import DatasetName, PolicyRun, trace
+from cape_airflow.lineage import DatasetName, PolicyRun
 from cape_airflow.lineage.openlineage import output_dataset, run_facets
+from cape_airflow.lineage.trace import trace
 from tests.lineage.published import check_event
 from tests.lineage.test_run import FINISH, PLAN, START
 

@@ -13,8 +13,9 @@ import pytest
 
 from cape_airflow.errors import CoordinatorRefused, ValueRefused
 from cape_airflow.jobs import ColumnCounts, JobFinish, JobStart, JobState, Progress
-from cape_airflow.lineage import PolicyRun, run_facet_schema, trace
+from cape_airflow.lineage import PolicyRun, run_facet_schema
 from cape_airflow.lineage.run import PRODUCER, SCHEMA_URL, Failure
+from cape_airflow.lineage.trace import trace
 from cape_airflow.policy import compile_plan, load_policy
 from tests.lineage.published import ours
 

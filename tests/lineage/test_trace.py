@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from cape_airflow.engines import BoundPlan
 from cape_airflow.keys import Key, KeyRing, Secret
-from cape_airflow.lineage import Influence, Lineage, trace
+from cape_airflow.lineage import Influence, Lineage
+from cape_airflow.lineage.trace import trace
 from cape_airflow.policy import Plan, compile_plan, load_policy
 from cape_airflow.transformations import Transformation, create, techniques
 

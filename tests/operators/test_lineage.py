@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -204,6 +205,19 @@ def test_where_openlineage_is_not_installed_the_policy_is_applied_all_the_same(
     for package in ("openlineage", "openlineage.client", "airflow.providers.openlineage.extractors"):
         monkeypatch.setitem(sys.modules, package, None)
     assert _operator(places).execute({"ti": TI})["rows_out"] == 2
+
+
+def test_a_task_that_begins_waits_for_no_import_of_arrow_or_policies(outside_environment: dict[str, str]) -> None:
+    script = """
+import sys
+from cape_airflow.operators.transform import CapeTransformOperator
+CapeTransformOperator(task_id="t", source="/in", target="/out", project="p").get_openlineage_facets_on_start()
+print([name for name in ("pyarrow", "sqlglot", "cape_airflow.policy") if name in sys.modules])
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=outside_environment
+    )
+    assert ran.stdout.splitlines()[-1] == "[]"
 
 
 class TestSpark:
