@@ -161,10 +161,11 @@ class CapeHook(BaseHook):
     @cached_property
     def _options(self) -> dict[str, Any]:
         from cape_airflow.hooks.address import client_options
+        from cape_airflow.keys import Secret
 
         options = client_options(self.get_connection(self.cape_conn_id))
         mask_secret(_parts_of(options["token"]))
-        return options
+        return {**options, "token": Secret(options["token"].encode())}
 
     def _new_client(self, **changed: Any) -> CoordinatorClient:
         from cape_airflow.client import CoordinatorClient

@@ -6,7 +6,11 @@ then is None, just as if the argument had never been written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from airflow.sdk import BaseOperator
 
 from cape_airflow.errors import NotApproved
 
@@ -14,6 +18,29 @@ from cape_airflow.errors import NotApproved
 def given(**arguments: object) -> tuple[str, ...]:
     """Return the names of the arguments that a DAG gives: all that are not None before templates are rendered."""
     return tuple(name for name, value in arguments.items() if value is not None)
+
+
+@contextmanager
+def naming_unknown(arguments: Mapping[str, object]) -> Iterator[None]:
+    """Have arguments that no task takes refused by their names: Airflow would show the values, be they keys, to all.
+
+    Args:
+        arguments: what is given to Airflow's own operator inside.
+
+    Raises:
+        TypeError: one of them is unknown.
+    """
+    try:
+        yield
+    except TypeError:
+        unknown = sorted(arguments.keys() - inspect.signature(BaseOperator.__init__).parameters.keys())
+        if not unknown:
+            raise
+    else:
+        return
+    raise TypeError(
+        f"invalid arguments: {', '.join(unknown)}. Keys are named by the policy, credentials lie in Airflow connections"
+    )
 
 
 def refuse_vanished(task: object, names: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from typing import NoReturn
 
 from cape_airflow.errors import KeyUnavailable
 from cape_airflow.keys.material import Key, Secret
@@ -59,6 +60,9 @@ class EnvironmentKeys:
 
     def __repr__(self) -> str:
         return f"EnvironmentKeys({', '.join(self.names())})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("EnvironmentKeys cannot be pickled or copied; every process reads its own environment")
 
 
 def _versions(text: str) -> dict[int, Secret]:

@@ -18,7 +18,7 @@ from cape_airflow.errors import NotApproved, PolicyError
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.hooks.compat import AirflowException
 from cape_airflow.hooks.failure import without_values
-from cape_airflow.hooks.given import given, refuse_vanished
+from cape_airflow.hooks.given import given, naming_unknown, refuse_vanished
 from cape_airflow.hooks.settings import deployment
 from cape_airflow.links.pages import CapeJobLink, CapePolicyLink, CapeReviewLink
 from cape_airflow.operators.lineage import TracesLineage
@@ -66,7 +66,8 @@ class GovernedOperator(TracesLineage, BaseOperator):
         restricting: Mapping[str, object] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(map_index_template=map_index_template, **kwargs)
+        with naming_unknown(kwargs):
+            super().__init__(map_index_template=map_index_template, **kwargs)
         if project is None and policy_file is None:
             raise ValueError("give a project, whose approved policy is applied, or a policy_file")
         if project is not None and key_file is not None:
