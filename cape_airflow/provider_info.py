@@ -22,8 +22,16 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [_CONNECTION_TYPE],
         "hooks": _modules("cape_airflow.hooks.cape"),
-        "operators": _modules("cape_airflow.operators.spark", "cape_airflow.operators.transform"),
+        "operators": _modules(
+            "cape_airflow.operators.approval",
+            "cape_airflow.operators.reveal",
+            "cape_airflow.operators.spark",
+            "cape_airflow.operators.suggest",
+            "cape_airflow.operators.transform",
+            "cape_airflow.operators.verify",
+        ),
         "sensors": _modules("cape_airflow.sensors.approval"),
+        "notifications": ["cape_airflow.notifications.approval.CapeApprovalOverdueNotifier"],
         "triggers": _modules("cape_airflow.triggers.approval", "cape_airflow.triggers.spark"),
         "task-decorators": [
             {"name": "cape_transform", "class-name": "cape_airflow.decorators.transform.cape_transform_task"}

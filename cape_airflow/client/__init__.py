@@ -2,7 +2,7 @@
 
 from cape_airflow.client.asynchronous import AsyncCoordinatorClient
 from cape_airflow.client.blocking import CoordinatorClient
-from cape_airflow.client.keys import CoordinatorKeys
+from cape_airflow.client.keys import CoordinatorKeys, Disclosure
 from cape_airflow.client.results import ApprovedPolicy, Job, NewToken, Project, ProjectKey, Token, User
 from cape_airflow.client.review_results import Suggestion
 
@@ -11,6 +11,7 @@ __all__ = [
     "AsyncCoordinatorClient",
     "CoordinatorClient",
     "CoordinatorKeys",
+    "Disclosure",
     "Job",
     "NewToken",
     "Project",

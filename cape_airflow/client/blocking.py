@@ -106,6 +106,7 @@ class CoordinatorClient(Shell):
     destroy_key = _blocking(Operations.destroy_key)
     set_reveal = _blocking(Operations.set_reveal)
     key_material = _blocking(Operations.key_material)
+    reveal_key = _blocking(Operations.reveal_key)
 
     start_job = _blocking(Operations.start_job)
     heartbeat = _blocking(Operations.heartbeat)

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from cape_airflow.client.blocking import CoordinatorClient
 from cape_airflow.errors import CoordinatorRefused, KeyUnavailable
 from cape_airflow.keys import Key
+
+
+@dataclass(frozen=True)
+class Disclosure:
+    """What tokens are turned back for, and of how many rows at most; the coordinator's audit log keeps both."""
+
+    purpose: str
+    row_limit: int
 
 
 class CoordinatorKeys:
@@ -13,11 +23,13 @@ class CoordinatorKeys:
     Args:
         client: stays the caller's, who closes it.
         project: label.
+        disclosure: to turn tokens back, where an owner lets this worker; None: the keys can only be applied.
     """
 
-    def __init__(self, client: CoordinatorClient, project: str) -> None:
+    def __init__(self, client: CoordinatorClient, project: str, disclosure: Disclosure | None = None) -> None:
         self._client = client
         self._project = project
+        self._disclosure = disclosure
         self._handed_over: dict[str, int] = {}
 
     def get(self, name: str) -> Key | None:
@@ -28,13 +40,18 @@ class CoordinatorKeys:
             CoordinatorUnavailable: no answer in time; another try may help.
         """
         try:
-            key = self._client.key_material(self._project, name)
+            key = self._fetch(name)
         except CoordinatorRefused as refusal:
             if refusal.status == 404:
                 return None
             raise KeyUnavailable(f"key `{name}` of project `{self._project}`: {refusal}") from refusal
         self._handed_over[name] = key.primary
         return key
+
+    def _fetch(self, name: str) -> Key:
+        if self._disclosure is None:
+            return self._client.key_material(self._project, name)
+        return self._client.reveal_key(self._project, name, self._disclosure.purpose, self._disclosure.row_limit)
 
     def refuse_withdrawn(self) -> None:
         """Ask once more whether what was handed over may still make something new: the primary version of each key.

@@ -185,8 +185,14 @@ class Operations(ReviewOperations):
         return self.call(Request("PUT", path, json_of(Contributor), {"may_reveal": may_reveal}))
 
     def key_material(self, project: str, name: str) -> Conversation[Key]:
-        """Return a key with its material. For workers only; every such call is audited."""
+        """Return a key with its material, to apply it. For workers only; every such call is audited."""
         return self.call(Request("GET", path_of("projects", project, "keys", name, "material"), _key(name)))
+
+    def reveal_key(self, project: str, name: str, purpose: str, row_limit: int) -> Conversation[Key]:
+        """Return a key with its material, to turn tokens back; audited with what for, and of how many rows at most."""
+        path = path_of("projects", project, "keys", name, "reveal")
+        body = {"purpose": purpose, "row_limit": row_limit}
+        return self.call(Request("POST", path, _key(name), body, repeatable=True))
 
     # Jobs and the audit log
 

@@ -1,5 +1,8 @@
 """Handing keys to workers: over a private line only, as far as each may use them, and never a version that ended.
 
+A key is handed over to be applied, or to turn tokens back: for that a worker needs an owner's grant, and says what for
+and of how many rows. The audit log has it before the worker has the key.
+
 A seal does not show that an older state of a row was put back. The audit log does: it only grows, and remembers what
 was rotated away, retired and destroyed. So it is asked at every hand-over.
 """
@@ -25,12 +28,29 @@ _ENDS = (Event.RETIRE_KEY, Event.DESTROY_KEY)  # what leads from each state to t
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What tokens are turned back for.
+
+    Args:
+        text: as the worker says it.
+        row_limit: the most rows that are revealed; None where he does not say it.
+    """
+
+    text: str
+    row_limit: int | None = None
+
+    def __str__(self) -> str:
+        limit = f"at most {self.row_limit:,} rows: " if self.row_limit is not None else ""
+        return f"{limit}{self.text}"
+
+
+@dataclass(frozen=True)
 class HandedKey:
     """A key as one worker gets it.
 
     Args:
         key: what may be known of it.
-        may_reveal: whether the worker may turn tokens back; if not, retired versions stay here.
+        may_reveal: whether it is to turn tokens back; if not, retired versions stay here.
         material: of the versions that the worker gets, by number.
     """
 
@@ -39,19 +59,29 @@ class HandedKey:
     material: dict[int, Secret] = field(repr=False)
 
 
-def hand_over(call: Call, name: str) -> HandedKey:
+def hand_over(call: Call, name: str, reveals: Purpose | None = None) -> HandedKey:
     """Return a key with the clear material that the calling worker may have; that he got it is recorded.
 
+    Args:
+        call: of a worker.
+        name: of the key.
+        reveals: what tokens are to be turned back for; None where the key is to be applied.
+
     Raises:
-        Problem: 404 where there is no such key; 403 ``tampered``.
+        Problem: 404 where there is no such key; 403 ``may-not-reveal``, ``tampered``.
     """
     key = find_key(call, name)
     _refuse_older_states(call, key)
-    may_reveal = _may_reveal(call)
-    states = {KeyState.ENABLED, KeyState.RETIRED} if may_reveal else {KeyState.ENABLED}
+    if reveals is not None and not _may_reveal(call):
+        raise Problem(403, "may-not-reveal", "turning tokens back is what an owner of the project must let you do")
+    states = {KeyState.ENABLED, KeyState.RETIRED} if reveals else {KeyState.ENABLED}
     material = {version.version: _unwrap(call, version) for version in key.versions if version.state in states}
-    call.record(Event.READ_KEY, "key", name, f"{name} {key.primary}{', may reveal' if may_reveal else ''}")
-    return HandedKey(key, may_reveal, material)
+    label = f"{name} {key.primary}"
+    if reveals is None:
+        call.record(Event.READ_KEY, "key", name, label)
+    else:
+        call.record(Event.REVEAL_KEY, "key", name, f"{label}, {reveals}")
+    return HandedKey(key, reveals is not None, material)
 
 
 def refuse_insecure_transport(request: Request) -> None:

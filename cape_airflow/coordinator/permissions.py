@@ -171,6 +171,7 @@ PERMISSIONS: Mapping[tuple[str, str], Rule] = {
     ("POST", _PROJECT + "/keys/{name}/versions/{version}/retire"): _governs(_OWNER),
     ("POST", _PROJECT + "/keys/{name}/versions/{version}/destroy"): _governs(_OWNER),
     ("GET", _PROJECT + "/keys/{name}/material"): _FETCHES_KEYS,
+    ("POST", _PROJECT + "/keys/{name}/reveal"): _FETCHES_KEYS,  # whom an owner lets
     ("PUT", _PROJECT + "/jobs/{job_id}"): _REPORTS,
     ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _REPORTS,
     ("POST", _PROJECT + "/jobs/{job_id}/finish"): _REPORTS,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import pyarrow as pa
 
+from cape_airflow.datasets import Source
 from cape_airflow.engines.bound import Rows, admitted, bind_steps
 from cape_airflow.keys import KeyRing
 from cape_airflow.policy import Plan, Step, SuppressRecords, Transform
@@ -77,6 +78,28 @@ class RowFilter:
         for step in self._steps:
             step(rows)
         return int(rows.batch.num_rows)
+
+
+def rows_left(plan: Plan, keys: KeyRing, source: Source, on_batch: Callable[[], None]) -> int:
+    """Return how many rows of a source a plan leaves; all of them where that is up to random values.
+
+    The source is read only where it does not say so itself.
+
+    Args:
+        plan: as compiled.
+        keys: as for `RowFilter`.
+        source: of the plan's input.
+        on_batch: called for every batch; what it raises ends the counting.
+    """
+    row_filter = RowFilter(plan, keys)
+    if not row_filter.columns and source.row_count is not None:
+        return source.row_count
+    wanted = [name for name in source.schema.names if name in row_filter.columns] or source.schema.names[:1]
+    left = 0
+    for batch in source.batches(wanted):
+        on_batch()
+        left += row_filter.left(batch)
+    return left
 
 
 def _deciding(plan: Plan) -> list[Step]:

@@ -17,7 +17,13 @@ from cape_airflow.hooks import settings
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
     from airflow.sdk import Connection
 
-    from cape_airflow.client import ApprovedPolicy, AsyncCoordinatorClient, CoordinatorClient, CoordinatorKeys
+    from cape_airflow.client import (
+        ApprovedPolicy,
+        AsyncCoordinatorClient,
+        CoordinatorClient,
+        CoordinatorKeys,
+        Disclosure,
+    )
     from cape_airflow.jobs import JobFinish, JobStart, Outbox, Progress
     from cape_airflow.keys import KeyProvider, KeyRing
 
@@ -85,14 +91,19 @@ class CapeHook(BaseHook):
             self.log.warning("Project `%s`: %s.", project, warning)
         return approved
 
-    def get_keys(self, project: str, *first: KeyProvider) -> KeyRing:
-        """Return the keys of a project, fetched as they are needed; `first` are asked before the coordinator."""
+    def get_keys(self, project: str, *first: KeyProvider, disclosure: Disclosure | None = None) -> KeyRing:
+        """Return the keys of a project, fetched as they are needed; `first` are asked before the coordinator.
+
+        Args:
+            project: label.
+            disclosure: what tokens are turned back for; None: the keys can only be applied.
+        """
         from cape_airflow.client import CoordinatorKeys
         from cape_airflow.hooks.masking import MaskedKeyRing
 
         if settings.root_key_readable():
             self.log.warning(_SAME_UID)
-        self._project_keys = CoordinatorKeys(self.client, project)
+        self._project_keys = CoordinatorKeys(self.client, project, disclosure)
         return MaskedKeyRing(*first, self._project_keys)
 
     def confirm(self, project: str, start: JobStart) -> None:

@@ -107,8 +107,8 @@ class Key:
         """
         if not self.may_reveal:
             raise KeyUnavailable(
-                f"key `{self.name}` may be applied here, and not be used to reveal; an owner of the project can let "
-                "this worker: cape keys grant-reveal PROJECT EMAIL"
+                f"key `{self.name}` may be applied here, and not be used to reveal: that takes CapeRevealOperator, and "
+                "an owner of the project who lets this worker: cape keys grant-reveal PROJECT EMAIL"
             )
 
 

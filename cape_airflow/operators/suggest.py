@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
@@ -54,7 +54,7 @@ class CapeSuggestPolicyOperator(BaseOperator):
 
     ui_color = "#e3e0ef"
     template_fields: Sequence[str] = ("project", "title", "policy", "policy_file", "description", "dry_run_source")
-    template_fields_renderers: Mapping[str, str] = {"policy": "yaml"}
+    template_fields_renderers: ClassVar[dict[str, str]] = {"policy": "yaml"}
     operator_extra_links = (CapeReviewLink(),)
 
     def __init__(

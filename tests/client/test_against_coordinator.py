@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from cape_airflow.client import AsyncCoordinatorClient, CoordinatorClient, CoordinatorKeys, Project
+from cape_airflow.client import AsyncCoordinatorClient, CoordinatorClient, CoordinatorKeys, Disclosure, Project
 from cape_airflow.client.address import path_of
 from cape_airflow.client.protocol import Request, json_of
 from cape_airflow.coordinator.app import create_app
@@ -215,9 +215,13 @@ def test_the_period_of_a_key_is_set_and_taken_back(team):
 
 def test_a_worker_reveals_where_an_owner_lets_him_and_no_longer_than_that(team):
     team.officer.create_key(team.project, "id", 64)
-    for may_reveal in (True, False):
-        assert team.officer.set_reveal(team.project, team.emails["worker"], may_reveal).may_reveal is may_reveal
-        assert CoordinatorKeys(team.worker, team.project).get("id").may_reveal is may_reveal
+    keys = CoordinatorKeys(team.worker, team.project, Disclosure("a complaint", 10))
+    assert team.officer.set_reveal(team.project, team.emails["worker"], True).may_reveal
+    assert keys.get("id").may_reveal
+    assert not CoordinatorKeys(team.worker, team.project).get("id").may_reveal
+    assert not team.officer.set_reveal(team.project, team.emails["worker"], False).may_reveal
+    with pytest.raises(KeyUnavailable, match="may-not-reveal"):
+        keys.get("id")
 
 
 def test_a_job_is_started_beats_and_ends(team):

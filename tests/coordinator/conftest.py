@@ -577,6 +577,13 @@ def _new_worker(project: Project) -> tuple[str, Any]:
     return f"{project.path}/contributors/{name}@example.com/reveal", {"may_reveal": True}
 
 
+def _revealed_key(project: Project) -> tuple[str, Any]:
+    key, _ = _key("")(project)
+    worker = f"{project.path}/contributors/{project.label}-worker@example.com/reveal"
+    project.deployment.done("PUT", worker, project.owner, {"may_reveal": True})
+    return f"{key}/reveal", {"purpose": "a complaint of a customer", "row_limit": 10}
+
+
 def _new_job(project: Project) -> tuple[str, Any]:
     job_id = secrets.token_hex(16)
     return f"{project.path}/jobs/{job_id}", project.job(project.approved(_new_policy())["digest"], job_id)
@@ -727,6 +734,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("POST", _PROJECT + "/keys/{name}/versions/{version}/retire"): _old_version("/retire"),
     ("POST", _PROJECT + "/keys/{name}/versions/{version}/destroy"): _retired_version,
     ("GET", _PROJECT + "/keys/{name}/material"): _key("/material"),
+    ("POST", _PROJECT + "/keys/{name}/reveal"): _revealed_key,
     ("PUT", _PROJECT + "/jobs/{job_id}"): _new_job,
     ("POST", _PROJECT + "/jobs/{job_id}/heartbeat"): _job("/heartbeat", {"rows_in": 5}),
     ("POST", _PROJECT + "/jobs/{job_id}/finish"): _job("/finish", FINISH),

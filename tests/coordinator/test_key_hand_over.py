@@ -40,6 +40,11 @@ def fetch(project: Any) -> Any:
     return project.deployment.ask("GET", f"{project.path}/keys/k/material", project.worker)
 
 
+def reveal(project: Any, **body: Any) -> Any:
+    wanted = {"purpose": "a complaint of a customer", "row_limit": 1000} | body
+    return project.deployment.ask("POST", f"{project.path}/keys/k/reveal", project.worker, wanted)
+
+
 def grant(project: Any, may_reveal: bool = True) -> Any:
     return project.deployment.done("PUT", GRANT, project.owner, {"may_reveal": may_reveal})
 
@@ -92,33 +97,63 @@ def test_who_may_not_have_the_key_is_told_that_before_anything_of_the_line(share
         assert (answer.status_code, "insecure" in answer.text) == (status, False)
 
 
-def test_each_hand_over_is_recorded_with_what_it_was_for(keyed: Any) -> None:
+def test_each_hand_over_is_recorded_with_who_what_for_and_how_many_rows(keyed: Any) -> None:
     fetch(keyed)
     grant(keyed)
     fetch(keyed)
+    reveal(keyed)
     entries = keyed.deployment.done("GET", "/v1/audit", keyed.deployment.admin)["items"]
-    labels = [entry["target_label"] for entry in entries if entry["event"] == "read-key"]
-    assert sorted(labels) == ["k 2", "k 2, may reveal"]
+    told = [(entry["event"], entry["target_label"]) for entry in entries if entry["event"].endswith("-key")]
+    assert told[:3] == [
+        ("reveal-key", "k 2, at most 1,000 rows: a complaint of a customer"),
+        ("read-key", "k 2"),
+        ("read-key", "k 2"),
+    ]
+    assert entries[0]["user_email"] == "customers-worker@example.com"
 
 
 def test_a_worker_may_apply_keys_and_reveals_only_when_an_owner_lets_him(keyed: Any) -> None:
-    assert fetch(keyed).json()["may_reveal"] is False
+    assert refusal(reveal(keyed)) == (403, "may-not-reveal")
     assert grant(keyed)["may_reveal"] is True
-    assert fetch(keyed).json()["may_reveal"] is True
+    assert reveal(keyed).json()["may_reveal"] is True
     grant(keyed, False)
-    assert fetch(keyed).json()["may_reveal"] is False
+    assert refusal(reveal(keyed)) == (403, "may-not-reveal")
     events = [row.event for row in keyed.deployment.rows("SELECT event FROM audit ORDER BY seq")]
-    assert [event for event in events if event.endswith("reveal")] == ["grant-reveal", "withdraw-reveal"]
+    told = [event for event in events if "reveal" in event]
+    assert told == ["grant-reveal", "reveal-key", "withdraw-reveal"]
 
 
-def test_a_retired_version_is_only_for_those_who_may_reveal_and_a_destroyed_one_for_nobody(keyed: Any) -> None:
+def test_nobody_reveals_who_does_not_say_what_for(keyed: Any) -> None:
+    grant(keyed)
+    assert fetch(keyed).json()["may_reveal"] is False
+    for wrong in (
+        {"purpose": " "},
+        {"purpose": "x" * 201},
+        {"purpose": "two\nlines"},
+        {"row_limit": 0},
+        {"row_limit": True},
+    ):
+        assert reveal(keyed, **wrong).status_code == 422
+    assert not keyed.deployment.rows("SELECT event FROM audit WHERE event = 'reveal-key'")
+
+
+def test_a_key_is_revealed_over_no_open_line(keyed: Any) -> None:
+    grant(keyed)
+    http = TestClient(keyed.deployment.app, base_url="http://cape.example.com", client=("203.0.113.7", 50000))
+    headers, body = {"Authorization": f"Bearer {keyed.worker}"}, {"purpose": "x", "row_limit": 1}
+    answer = http.post(f"{PROJECT}/keys/k/reveal", headers=headers, json=body)
+    assert refusal(answer) == (403, "insecure-transport")
+    assert not keyed.deployment.rows("SELECT event FROM audit WHERE event = 'reveal-key'")
+
+
+def test_a_retired_version_is_only_for_those_who_reveal_and_a_destroyed_one_for_nobody(keyed: Any) -> None:
     owner_does(keyed, "/versions/1/retire")
+    grant(keyed)
     applied = fetch(keyed).json()
     assert (list(applied["versions"]), applied["retired"]) == (["2"], [1])
-    grant(keyed)
-    assert list(fetch(keyed).json()["versions"]) == ["1", "2"]
+    assert list(reveal(keyed).json()["versions"]) == ["1", "2"]
     owner_does(keyed, "/versions/1/destroy", {"confirm": "k"})
-    revealing = fetch(keyed).json()
+    revealing = reveal(keyed).json()
     assert (list(revealing["versions"]), revealing["retired"], revealing["destroyed"]) == (["2"], [], [1])
 
 
@@ -130,13 +165,13 @@ def test_the_grant_is_for_workers_of_the_project_and_ends_with_the_membership(ke
     grant(keyed)
     deployment.done("DELETE", GRANT.removesuffix("/reveal"), keyed.owner)
     keyed.join("customers-worker", "worker")
-    assert fetch(keyed).json()["may_reveal"] is False
+    assert refusal(reveal(keyed)) == (403, "may-not-reveal")
 
 
 def test_a_worker_that_is_made_a_worker_again_keeps_his_grant(keyed: Any) -> None:
     grant(keyed)
     keyed.join("customers-worker", "worker")
-    assert fetch(keyed).json()["may_reveal"] is True
+    assert reveal(keyed).json()["may_reveal"] is True
 
 
 def test_a_grant_put_into_the_database_by_hand_is_refused(keyed: Any) -> None:
@@ -190,7 +225,7 @@ def test_an_older_state_of_a_version_put_back_with_its_seal_is_refused(
         owner_does(keyed, f"/versions/1{step}", {"confirm": "k"} if step == "/destroy" else None)
     for row in kept:
         put_back(keyed, row)
-        assert refusal(fetch(keyed)) == TAMPERED
+        assert refusal(reveal(keyed) if may_reveal else fetch(keyed)) == TAMPERED
 
 
 def test_a_rotation_undone_in_the_database_is_refused(keyed: Any) -> None:
@@ -213,12 +248,12 @@ def test_material_put_back_under_a_destroyed_version_is_not_handed_out(keyed: An
     owner_does(keyed, "/versions/1/retire")
     owner_does(keyed, "/versions/1/destroy", {"confirm": "k"})
     edit(keyed, "UPDATE key_versions SET wrapped = :wrapped WHERE version = 1", wrapped=wrapped)
-    assert list(fetch(keyed).json()["versions"]) == ["2"]
+    assert list(reveal(keyed).json()["versions"]) == ["2"]
 
 
 def test_material_taken_away_by_hand_is_refused(keyed: Any) -> None:
     edit(keyed, "UPDATE key_versions SET wrapped = NULL WHERE version = 1")
-    assert refusal(fetch(keyed)) == TAMPERED
+    assert refusal(reveal(keyed)) == TAMPERED
 
 
 def test_what_happens_to_one_key_does_not_end_another_of_the_same_name(keyed: Any) -> None:

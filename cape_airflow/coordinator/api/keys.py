@@ -9,10 +9,10 @@ from pydantic import Field
 
 from cape_airflow.coordinator import project_keys
 from cape_airflow.coordinator.api.paging import Page, Paging, page
-from cape_airflow.coordinator.api.shapes import Answer, Body, KeyName, Moment
+from cape_airflow.coordinator.api.shapes import Answer, Body, KeyName, Line, Moment
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.guard import CallDep, GuardedRoute
-from cape_airflow.coordinator.key_hand_over import hand_over, refuse_insecure_transport
+from cape_airflow.coordinator.key_hand_over import Purpose, hand_over, refuse_insecure_transport
 from cape_airflow.coordinator.store.models import KeyState, KeyVersion, ProjectKey
 from cape_airflow.keys.encoding import to_base64url
 
@@ -42,6 +42,13 @@ class Confirmation(Body):
     confirm: str
 
 
+class Revealing(Body):
+    """What tokens are to be turned back for, and of how many rows at most."""
+
+    purpose: Line
+    row_limit: Annotated[int, Field(ge=1, le=10**12)]
+
+
 class VersionAnswer(Answer):
     """One version of a key; the receipt of a destroyed one is what the audit log names it by."""
 
@@ -69,7 +76,7 @@ class KeyAnswer(Answer):
 class MaterialAnswer(Answer):
     """A key in clear: version number to base64url, of the versions that the worker may use.
 
-    Retired versions only reveal, and are here only for workers who may; destroyed ones are nowhere.
+    Retired versions only reveal, and are here only for that; destroyed ones are nowhere.
     """
 
     name: str
@@ -118,9 +125,19 @@ def destroy_version(label: str, name: str, version: int, body: Confirmation, cal
 
 @router.get("/{name}/material")
 def material(label: str, name: str, request: Request, call: CallDep) -> MaterialAnswer:
-    """Hand the key to a worker of the project, and record it."""
+    """Hand the key to a worker of the project, to be applied, and record it."""
+    return _hand_over(name, request, call)
+
+
+@router.post("/{name}/reveal")
+def reveal(label: str, name: str, body: Revealing, request: Request, call: CallDep) -> MaterialAnswer:
+    """Hand the key to a worker who may turn tokens back, and record what for."""
+    return _hand_over(name, request, call, Purpose(body.purpose, body.row_limit))
+
+
+def _hand_over(name: str, request: Request, call: Call, reveals: Purpose | None = None) -> MaterialAnswer:
     refuse_insecure_transport(request)
-    handed = hand_over(call, name)
+    handed = hand_over(call, name, reveals)
     return MaterialAnswer(
         name=handed.key.name,
         primary=handed.key.primary,

@@ -50,6 +50,7 @@ class Event(StrEnum):
     WITHDRAW_REVEAL = "withdraw-reveal"
     ROTATE_ROOT_KEY = "rotate-root-key"
     READ_KEY = "read-key"
+    REVEAL_KEY = "reveal-key"
     READ_POLICY = "read-policy"
     READ_SUGGESTION = "read-suggestion"
     READ_SUGGESTIONS = "read-suggestions"

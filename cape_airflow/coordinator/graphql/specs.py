@@ -18,7 +18,7 @@ from cape_airflow.coordinator.access import authorise
 from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.graphql.old_policies import old_policy
-from cape_airflow.coordinator.key_hand_over import hand_over, refuse_insecure_transport
+from cape_airflow.coordinator.key_hand_over import Purpose, hand_over, refuse_insecure_transport
 from cape_airflow.coordinator.permissions import PERMISSIONS
 from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.seals import tampered
@@ -29,6 +29,7 @@ from cape_airflow.keys.encoding import to_base64url
 from cape_airflow.policy import Policy
 
 _KEY = PERMISSIONS["GET", "/v1/projects/{label}/keys/{name}/material"]
+_OLD_CLIENT = Purpose("the policy of a client of Cape 0.3")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,5 @@ def _material(request: Request, call: Call, name: str, *, reveals: bool) -> Secr
     """Return the primary version of a key, for a worker."""
     authorise(call.seals, call.session, _KEY, call.user, call.project.label)
     refuse_insecure_transport(request)
-    key = hand_over(call, name)
-    if reveals and not key.may_reveal:
-        raise Problem(403, "forbidden", "this policy turns tokens back, which an owner of the project must let you do")
+    key = hand_over(call, name, _OLD_CLIENT if reveals else None)
     return key.material[key.key.primary]

@@ -78,8 +78,8 @@ def test_a_policy_without_keys_is_for_all_who_may_fetch_policies(project: Any) -
 
 def test_tokens_are_turned_back_only_by_a_worker_who_may_reveal(project: Any) -> None:
     with_key(project, "token-reverser")
-    assert refusal(fetch(project)) == (403, "forbidden")
-    assert not events(project, "read-key")
+    assert refusal(fetch(project)) == (403, "may-not-reveal")
+    assert not events(project, "reveal-key")
     project.deployment.done("PUT", REVEAL, project.owner, {"may_reveal": True})
     assert fetch(project).status_code == 200
 
