@@ -124,8 +124,9 @@ class PostgresSink(Sink):
         self._create(session, "UNLOGGED TABLE", f"AS SELECT {names} FROM {target} WITH NO DATA")  # noqa: S608 - quoted
 
     def _be_alone(self, session: Session) -> None:
-        """Keep other runs from the target until this transaction ends."""
-        name = f"cape {self._in_database}.{self._table.name}"
+        """Keep other runs from the target until this transaction ends; of those that append, only the same job's."""
+        job = f" {self._job_id}" if self._write is Write.APPEND else ""
+        name = f"cape {self._in_database}.{self._table.name}{job}"
         session.execute(f"SET LOCAL lock_timeout = '{ATTEMPT_SECONDS}s'")
         try:
             session.rows("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", name)
