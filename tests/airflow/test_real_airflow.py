@@ -168,12 +168,10 @@ def test_a_run_that_fails_on_its_data_shows_none_of_it(
     real_airflow: RealAirflow, people: People, tmp_path: Path
 ) -> None:
     canary = "canary-4711@example.com"
-    policy = POLICY.replace("keyed-hash", "reveal")  # which takes tokens only
+    digits = "type: format-preserving-encryption, version: 1"  # which takes digits only
     pq.write_table(pa.table({"email": [canary], "country": ["NL"]}), tmp_path / "customers.parquet")
     project = people.new_project()
-    people.admin.create_key(project, "reveal-key", 64)
-    people.admin.set_reveal(project, "worker@example.com", True)
-    people.approve(project, policy.replace("customer-id", "reveal-key"))
+    people.approve(project, POLICY.replace("type: keyed-hash", digits))
     target = tmp_path / "out.parquet"
     run = real_airflow.run(DAG, project=project, source=str(tmp_path / "customers.parquet"), target=str(target))
     real_airflow.wait_for_state(DAG, run, "deidentify", "failed")
@@ -184,7 +182,7 @@ def test_a_run_that_fails_on_its_data_shows_none_of_it(
     [job] = people.engineer.jobs(project)
     assert job.state == "failed"
     secrets = _spellings(people.worker_token.partition(",")[2].encode()) | _spellings(
-        _key(people, project, "reveal-key")
+        _key(people, project, "customer-id")
     )
     for file in _written_by(real_airflow):
         _check_absent({canary}, file.read_bytes(), str(file))
