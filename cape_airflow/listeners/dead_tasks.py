@@ -23,7 +23,7 @@ class DeadTask:
     """A try of a task instance that failed, by whatever.
 
     Args:
-        project, cape_conn_id: what its templates became; empty where it has no project.
+        project, cape_conn_id: what its templates became.
     """
 
     dag_id: str
@@ -40,10 +40,10 @@ def dead_tasks(session: Session, dag_ids: Collection[str], now: datetime) -> Ite
 
     A task that died before its templates were rendered has no job, and is not among them.
     """
-    for *names, rendered in session.execute(_query(dag_ids, now)):
-        project, conn_id = (rendered.get(name) for name in ("project", "cape_conn_id"))
+    for dag_id, run_id, task_id, map_index, try_number, rendered in session.execute(_query(dag_ids, now)):
+        project, conn_id = rendered.get("project"), rendered.get("cape_conn_id")
         if isinstance(project, str) and isinstance(conn_id, str):
-            yield DeadTask(*names, project, conn_id)
+            yield DeadTask(dag_id, run_id, task_id, map_index, try_number, project, conn_id)
 
 
 def _query(dag_ids: Collection[str], now: datetime) -> Select[Any]:

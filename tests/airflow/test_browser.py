@@ -118,7 +118,7 @@ class Visitor:
     def look(self, name: str, *, framed: bool = True) -> None:
         """Take pictures in both of Airflow's themes, and check what is ours in the frame for who cannot see it well."""
         for theme in ("light", "dark"):
-            self.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            self.page.emulate_media(color_scheme=theme)
             self.page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
             self.page.reload()
             self.page.locator(f"html.{theme}").wait_for()
@@ -155,7 +155,7 @@ def vic(story: Story, chromium: Browser, axe: str, pictures: Path) -> Iterator[V
 
 
 def _visitor(name: str, story: Story, browser: Browser, axe: str, pictures: Path) -> Iterator[Visitor]:  # noqa: F811
-    context = browser.new_context(viewport=SIZE, reduced_motion="reduce")  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZE, reduced_motion="reduce")
     token = logged_in(story.airflow, name).cookies["_token"]
     context.add_cookies([{"name": "_token", "value": token, "url": story.airflow.url}])
     yield Visitor(context.new_page(), story.airflow, axe, pictures)
