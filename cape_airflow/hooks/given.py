@@ -36,11 +36,10 @@ def naming_unknown(arguments: Mapping[str, object]) -> Iterator[None]:
         unknown = sorted(arguments.keys() - inspect.signature(BaseOperator.__init__).parameters.keys())
         if not unknown:
             raise
-    else:
-        return
-    raise TypeError(
-        f"invalid arguments: {', '.join(unknown)}. Keys are named by the policy, credentials lie in Airflow connections"
-    )
+        named = ", ".join(unknown)
+        raise TypeError(
+            f"invalid arguments: {named}. Keys are named by the policy, credentials lie in Airflow connections"
+        ) from None
 
 
 def refuse_vanished(task: object, names: Iterable[str]) -> None:
