@@ -85,6 +85,7 @@ class RealAirflow:
             ),
             "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # a busy machine may take longer than five seconds
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",  # how soon a task learns that it is to stop
             "NO_COLOR": "1",
         }
