@@ -29,7 +29,7 @@ from tests.airflow.test_airflow_users import PASSWORDS, AirflowWithUsers, logged
 from tests.airflow.test_real_airflow import a_minutes_work
 from tests.coordinator.pages.test_browser import axe, chromium  # noqa: F401 - fixtures
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 DAG, TASK = "cape_customers", "deidentify"
 SIZE = {"width": 1280, "height": 860}
@@ -100,7 +100,7 @@ def story(airflow: WatchedAirflow, tmp_path_factory: pytest.TempPathFactory) -> 
     rows = {"email": [f"{n}@example.com" for n in range(5000)], "country": ["NL", "XX"] * 2500}
     pq.write_table(pa.table(rows), source)
     run = airflow.run(DAG, project=project, source=str(source), target=str(folder / "out.parquet"))
-    airflow.wait_for_state(DAG, run, TASK, "success", seconds=240)
+    airflow.wait_for_state(DAG, run, TASK, "success", seconds=400)
     return Story(airflow, people, project, digest, run)
 
 
