@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from cape_airflow.keys import KeyRing
     from cape_airflow.policy import Policy
 
-_FORMAT = click.Choice(["parquet", "csv", "jsonl", "arrow"])
+FORMAT = click.Choice(["parquet", "csv", "jsonl", "arrow"])
+"""Names of file formats, as options take them."""
+
 _EVERY_SECONDS = 10.0
 
 
-def _column_types(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+def column_types_of(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
+    """Read ``COLUMN=TYPE`` as an option is given it, once or several times."""
     types = {}
     for each in value:
         column, equals, kind = each.rpartition("=")
@@ -47,14 +50,14 @@ def _job_id(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.argument("source")
 @click.argument("target")
 @click.option("--keys", "key_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Key file.")
-@click.option("--source-format", type=_FORMAT, help="Where the suffix does not tell it.")
-@click.option("--target-format", type=_FORMAT, help="Where the suffix does not tell it.")
+@click.option("--source-format", type=FORMAT, help="Where the suffix does not tell it.")
+@click.option("--target-format", type=FORMAT, help="Where the suffix does not tell it.")
 @click.option(
     "--column-type",
     "column_types",
     metavar="COLUMN=TYPE",
     multiple=True,
-    callback=_column_types,
+    callback=column_types_of,
     help="Type of a CSV or JSON column, e.g. zip=string.",
 )
 @click.option("--job-id", callback=_job_id, help="The same for every try, so that a try replaces the one before it.")
@@ -88,7 +91,7 @@ def apply(
     for warning in plan.warnings:
         click.echo(f"warning: {warning}", err=True)
     with _shown() as show:
-        finish = run_local(plan, _keys(checked, key_file), opened, sink, job_id=job_id, on_progress=show)
+        finish = run_local(plan, keys_of(checked, key_file), opened, sink, job_id=job_id, on_progress=show)
     if as_json:
         print_json({"job_id": job_id, "policy_digest": plan.policy_digest, **finish.model_dump(mode="json")})
         return
@@ -96,7 +99,8 @@ def apply(
     click.echo(f"{target}: {finish.progress.describe()}; policy {plan.policy_digest[:12]}, job {job_id}")
 
 
-def _keys(policy: Policy, key_file: Path | None) -> KeyRing:
+def keys_of(policy: Policy, key_file: Path | None) -> KeyRing:
+    """Return the keys of a policy, of a key file, and of the environment, asked in that order."""
     from cape_airflow.keys import EnvironmentKeys, FileKeys, KeyRing
 
     return KeyRing(policy.inline_keys(), *([FileKeys(key_file)] if key_file else []), EnvironmentKeys())

@@ -18,6 +18,7 @@ from cape_airflow.cli.people import tokens, users
 from cape_airflow.cli.policy import policy
 from cape_airflow.cli.projects import contributors, projects
 from cape_airflow.cli.suggestions import suggestions
+from cape_airflow.cli.verify import verify
 from cape_airflow.errors import CapeError
 
 
@@ -79,6 +80,7 @@ for _command in (
     projects,
     tokens,
     users,
+    verify,
 ):
     main.add_command(_command)
     _name_variables(_command, f"cape_{_command.name}")

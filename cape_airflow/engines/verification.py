@@ -10,11 +10,12 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
 from cape_airflow.arrow_types import type_name
-from cape_airflow.datasets import Source
+from cape_airflow.datasets import Source, open_source
 from cape_airflow.datasets.formats import FORMATS, format_by_name
 from cape_airflow.engines.counting import RowFilter
 from cape_airflow.engines.local import JOB_ID, POLICY_DIGEST
@@ -56,7 +57,7 @@ def verify(
 
     Args:
         plan: compiled against the schema of the source.
-        output: what a run of the plan has written; in text formats, with its `text_columns` declared.
+        output: what a run of the plan has written; see `open_output`.
         keys: asked only where rows are dropped by what a keyed technique made of a column.
         on_batch: called for every batch; what it raises ends the verification.
 
@@ -83,10 +84,33 @@ def verify(
     )
 
 
-def text_columns(plan: Plan) -> dict[str, str]:
-    """Return the output's columns of text, as `column_types`: text formats would take tokens of digits for numbers."""
-    kinds = ((each.name, plain_type(each.type)) for each in plan.output_schema)
-    return {name: "string" for name, kind in kinds if is_text(kind)}
+def open_output(plan: Plan, url: str, **where: Any) -> Source:
+    """Open what a run of a plan has written; columns of text are read as text, be they all digits.
+
+    Args:
+        plan: as for `verify`.
+        url: as for `open_source`.
+        where: the same.
+
+    Raises:
+        DatasetError: as `open_source`.
+    """
+    output = open_source(url, **where)
+    if output.format not in FORMATS or FORMATS[output.format].self_describing:
+        return output
+    kinds = ((each.name, plain_type(each.type)) for each in plan.output_schema if each.name in output.schema.names)
+    return open_source(
+        url, **where, options={"column_types": {name: "string" for name, kind in kinds if is_text(kind)}}
+    )
+
+
+def primary_versions(plan: Plan, keys: KeyRing) -> dict[str, frozenset[int]]:
+    """Return the `Expected.versions` of a run just now: the primary one of each key.
+
+    Raises:
+        KeyUnavailable: a key cannot be had.
+    """
+    return {name: frozenset({keys.get(name).primary}) for name in plan.key_names}
 
 
 def _read_source(

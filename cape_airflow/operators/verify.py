@@ -20,8 +20,6 @@ if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs 
     from cape_airflow.lineage import DatasetName
     from cape_airflow.policy import Plan, Policy
 
-_TEXT_FORMATS = ("csv", "jsonl")
-
 
 class CapeVerifyOperator(CapeTransformOperator):
     """Reads a written output again, and its source, and holds them against the policy. It writes nothing.
@@ -87,11 +85,10 @@ class CapeVerifyOperator(CapeTransformOperator):
         return self._job.policy_digest
 
     def _expected(self, plan: Plan, keys: KeyRing) -> Expected:
-        from cape_airflow.engines.verification import Expected
+        from cape_airflow.engines.verification import Expected, primary_versions
 
         if self._job is None or self.project is None:
-            primary = {name: frozenset({keys.get(name).primary}) for name in plan.key_names}
-            return Expected(job_id=self.job_id, versions=primary)
+            return Expected(job_id=self.job_id, versions=primary_versions(plan, keys))
         progress = self._job.progress
         return Expected(
             job_id=self.job_id,
@@ -104,17 +101,10 @@ class CapeVerifyOperator(CapeTransformOperator):
         )
 
     def _open_output(self, plan: Plan) -> Source:
-        from cape_airflow.datasets import open_source
-        from cape_airflow.datasets.formats import format_by_suffix
-        from cape_airflow.engines.verification import text_columns
+        from cape_airflow.engines.verification import open_output
 
-        format = self.target_format or (None if self.target.endswith("/") else format_by_suffix(self.target))
-        return open_source(
-            self.target,
-            format=format,
-            filesystem=filesystem_of(self.target, self.target_conn_id),
-            options={"column_types": text_columns(plan)} if format in _TEXT_FORMATS else None,
-        )
+        filesystem = filesystem_of(self.target, self.target_conn_id)
+        return open_output(plan, self.target, format=self.target_format, filesystem=filesystem)
 
     def _tell(self, found: Verification) -> None:
         """Tell the task log, and the job; what is broken fails the task, whether or not it could be told."""
