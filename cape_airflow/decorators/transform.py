@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs 
     from airflow.sdk import Context
 
     from cape_airflow.datasets import Source
+    from cape_airflow.lineage import DatasetName
 
 
 class CapeTransformDecoratedOperator(DecoratedOperator, CapeTransformOperator):
@@ -80,6 +81,10 @@ class CapeTransformDecoratedOperator(DecoratedOperator, CapeTransformOperator):
             raise DataError(f"{self._name} returned an empty path")
         refuse_credentials(self.source)
         return super()._open_source()
+
+    def _datasets(self) -> tuple[DatasetName | None, DatasetName | None]:
+        source, target = super()._datasets()
+        return None if self.source == self._name else source, target
 
     def _returned(self) -> Any:
         try:

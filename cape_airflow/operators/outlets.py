@@ -27,13 +27,14 @@ def describe_outlets(
     from airflow.sdk.definitions.asset import Asset, AssetRef
 
     assets = [outlet for outlet in task.outlets if isinstance(outlet, Asset | AssetRef)]
-    extra = _extra(project, start, finish)
+    extra = outlet_extra(project, start, finish)
     for asset in assets:
         event = context["outlet_events"][asset]
         event.extra = {**event.extra, **extra}
 
 
-def _extra(project: str | None, start: JobStart, finish: JobFinish) -> dict[str, Any]:
+def outlet_extra(project: str | None, start: JobStart, finish: JobFinish) -> dict[str, Any]:
+    """Return what an event says; the arguments are those of `describe_outlets`."""
     return {
         "policy_digest": start.policy_digest,
         "job_id": start.job_id,

@@ -222,6 +222,22 @@ def test_an_asset_that_is_an_argument_is_an_inlet(target: Path, by_file: dict[st
     assert operator.inlets == [customers]
 
 
+def test_a_frame_is_no_dataset_of_lineage_and_a_path_is(target: Path, tmp_path: Path, by_file: dict[str, str]) -> None:
+    pq.write_table(pa.table(ROWS), tmp_path / "customers.parquet")
+    for returned, name in (
+        (pa.table(ROWS), None),
+        (str(tmp_path / "customers.parquet"), f"{tmp_path}/customers.parquet"),
+    ):
+
+        def extract(returned: object = returned) -> object:
+            return returned
+
+        operator = _operator(extract, target=str(target), **by_file)
+        operator.execute(_context())
+        source, output = operator._datasets()
+        assert (source and source.name, output.name) == (name, str(target))
+
+
 class TestFailures:
     def test_an_error_of_the_function_is_shown_by_class_and_line_without_its_message(
         self, target: Path, by_file: dict[str, str]
