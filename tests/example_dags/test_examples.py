@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from airflow.sdk import DAG
 from airflow.utils.state import DagRunState
 
 import cape_airflow.example_dags
+from cape_airflow.jobs import Outcome
 from cape_airflow.keys import add_key
 from tests.airflow.coordinator import POLICY, People
 
@@ -85,3 +87,16 @@ class TestRunning:
         people.approve(project, "version: 1\nrules: [{match: {name: email}, actions: [drop]}]")
         output = run("cape_pinned_digest", project=project, policy_digest=digest)
         assert output.schema.metadata[b"cape.policy_digest"].decode() == digest
+
+    @pytest.mark.usefixtures("connected")
+    def test_cape_suggest_verify_goes_from_the_suggestion_to_the_verification(
+        self, run: Any, people: People, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = people.admin.create_token("tests", user_email="engineer@example.com").token.reveal().decode()
+        monkeypatch.setenv("AIRFLOW_CONN_CAPE_AUTHOR", json.dumps(people.connection() | {"password": token}))
+        (tmp_path / "policy.yaml").write_text(POLICY)
+        people.approve(project)  # so that nobody is waited for
+        run("cape_suggest_verify", project=project, policy_file=str(tmp_path / "policy.yaml"))
+        [job] = people.engineer.jobs(project)
+        assert job.verification is not None
+        assert not job.verification.of(Outcome.BROKEN)
