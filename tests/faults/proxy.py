@@ -64,7 +64,7 @@ def down(exchange: Exchange) -> None:
 
 def slow(exchange: Exchange) -> None:
     """Say nothing, until the client has had enough."""
-    exchange.connection.settimeout(30)
+    exchange.connection.settimeout(300)
     exchange.connection.recv(1)  # returns when the client goes
 
 

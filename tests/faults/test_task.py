@@ -238,3 +238,9 @@ def test_where_reports_are_required_an_end_that_cannot_be_reported_fails_and_the
     work.run(try_number=2, fail_on_report=True)
     assert work.target.read_bytes() == written
     assert work.job().state == "succeeded"
+
+
+def test_a_target_that_cannot_be_written_is_worth_a_retry(work: Work, proxy: Proxy) -> None:
+    operator = work.operator(target=str(work.source / "below-a-file.parquet"))
+    assert "DatasetError" in work.fails(for_good=False, operator=operator)
+    assert work.job().state == "failed"
