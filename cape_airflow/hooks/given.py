@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseSensorOperator
 
 from cape_airflow.errors import NotApproved
 
@@ -33,7 +33,8 @@ def naming_unknown(arguments: Mapping[str, object]) -> Iterator[None]:
     try:
         yield
     except TypeError:
-        unknown = sorted(arguments.keys() - inspect.signature(BaseOperator.__init__).parameters.keys())
+        known = (inspect.signature(kind.__init__).parameters for kind in (BaseOperator, BaseSensorOperator))
+        unknown = sorted(arguments.keys() - set().union(*known))
         if not unknown:
             raise
         named = ", ".join(unknown)

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator
 from cape_airflow.errors import CapeError
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.hooks.failure import without_values
-from cape_airflow.hooks.given import given, refuse_vanished
+from cape_airflow.hooks.given import given, naming_unknown, refuse_vanished
 from cape_airflow.links.pages import CapeReviewLink
 from cape_airflow.operators.governed import read_policy_text
 from cape_airflow.operators.storage import filesystem_of, refuse_credentials
@@ -73,7 +73,8 @@ class CapeSuggestPolicyOperator(BaseOperator):
         cape_conn_id: str = CapeHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        with naming_unknown(kwargs):
+            super().__init__(**kwargs)
         if (policy is None) == (policy_file is None):
             raise ValueError("give either policy, its text, or policy_file, its path")
         if dry_run_rows < 1:

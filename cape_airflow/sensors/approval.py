@@ -13,7 +13,7 @@ from cape_airflow.errors import CapeError
 from cape_airflow.hooks.cape import CapeHook
 from cape_airflow.hooks.compat import AirflowFailException, AirflowSensorTimeout
 from cape_airflow.hooks.failure import passing, task_failure
-from cape_airflow.hooks.given import given, refuse_vanished
+from cape_airflow.hooks.given import given, naming_unknown, refuse_vanished
 from cape_airflow.links.pages import CapeReviewLink
 from cape_airflow.triggers.approval import CapePolicyApprovalTrigger
 
@@ -62,7 +62,8 @@ class CapePolicyApprovalSensor(BaseSensorOperator):
         on_waiting: Callable[[Context], None] | Sequence[Callable[[Context], None]] = (),
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, **kwargs)
+        with naming_unknown(kwargs):
+            super().__init__(poke_interval=poke_interval, **kwargs)
         self.remind_after = remind_after
         self.on_waiting = [on_waiting] if callable(on_waiting) else list(on_waiting)
         if bool(remind_after) != bool(self.on_waiting) or (remind_after and not deferrable):
