@@ -54,10 +54,10 @@ def input_dataset(name: DatasetName, lineage: Lineage | None, progress: Progress
 def output_dataset(
     name: DatasetName, source: DatasetName | None, lineage: Lineage | None, progress: Progress | None
 ) -> OutputDataset:
-    """Return what is written, as `input_dataset`; with column lineage, where the source has a name, too."""
+    """Return what is written, as `input_dataset`, and its column lineage; a source without a name has no columns."""
     columns = [each for each in lineage.columns if each.output_type is not None] if lineage else []
     facets = _schema_and_tags([(each.name, each.output_type or "", each.output_tags) for each in columns])
-    if lineage is not None and source is not None:
+    if lineage is not None:
         facets["columnLineage"] = _column_lineage(source, columns, lineage.filters)
     written: dict[str, Any] = {}
     if progress is not None:
@@ -83,12 +83,22 @@ def _schema_and_tags(columns: list[tuple[str, str, tuple[str, ...]]]) -> dict[st
 
 
 def _column_lineage(
-    source: DatasetName, columns: Iterable[ColumnTrace], filters: Iterable[Influence]
+    source: DatasetName | None, columns: Iterable[ColumnTrace], filters: Iterable[Influence]
 ) -> columns_of.ColumnLineageDatasetFacet:
     return columns_of.ColumnLineageDatasetFacet(
-        fields={column.name: columns_of.Fields(inputFields=_inputs(source, column)) for column in columns},
-        dataset=[_field(source, each.column, [_indirect("FILTER", each)]) for each in filters],
+        fields={column.name: _column(source, column) for column in columns},
+        dataset=[_field(source, each.column, [_indirect("FILTER", each)]) for each in filters] if source else [],
         producer=PRODUCER,
+    )
+
+
+def _column(source: DatasetName | None, column: ColumnTrace) -> columns_of.Fields:
+    """Return what a column is made of; its type is the older form of masking, and all there is without a source."""
+    kind = "MASKED" if column.masked else None if column.techniques else "IDENTITY"
+    return columns_of.Fields(
+        inputFields=_inputs(source, column) if source else [],
+        transformationDescription=_described(column),
+        transformationType=kind,
     )
 
 

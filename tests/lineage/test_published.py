@@ -39,6 +39,18 @@ def test_a_whole_event_passes() -> None:
     check_event(_event())
 
 
+def test_columns_of_a_source_without_a_name_are_still_told_to_be_masked_or_not() -> None:
+    event = _event()
+    written = output_dataset(DatasetName("file", "/data"), None, trace(PLAN), None)
+    event["outputs"] = [json.loads(Serde.to_json(written))]
+    check_event(event)
+    fields = event["outputs"][0]["facets"]["columnLineage"]["fields"]
+    assert {name: (field["transformationType"], field["inputFields"]) for name, field in fields.items()} == {
+        "email": ("MASKED", []),
+        "country": ("IDENTITY", []),
+    }
+
+
 @pytest.mark.parametrize(
     "damage",
     [
