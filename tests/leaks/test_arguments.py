@@ -18,8 +18,11 @@ from cape_airflow.hooks.masking import MaskedKeyRing
 from cape_airflow.keys import EnvironmentKeys, FileKeys, Key, KeyRing, Secret
 from cape_airflow.keys.encoding import to_base64url
 from cape_airflow.keys.written import WrittenKey
+from cape_airflow.operators.approval import CapeApprovalOperator
 from cape_airflow.operators.spark import CapeSparkOperator
+from cape_airflow.operators.suggest import CapeSuggestPolicyOperator
 from cape_airflow.operators.transform import CapeTransformOperator
+from cape_airflow.sensors.approval import CapePolicyApprovalSensor
 from tests.leaks.canaries import Canary
 
 MATERIAL = b"a key of thirty-two bytes, canary"[:32]
@@ -131,4 +134,16 @@ def test_an_argument_that_would_hold_a_secret_is_refused_when_the_dag_is_parsed(
 ) -> None:
     with pytest.raises(Exception, match=r"credentials|invalid arguments|unexpected keyword") as refusal:
         kind(**{"task_id": "t", "source": "/in", "target": "/out", "project": "p", **given})
+    assert "canaryCanary" not in "".join(traceback.format_exception(refusal.value))
+
+
+@pytest.mark.parametrize("kind", [CapePolicyApprovalSensor, CapeApprovalOperator, CapeSuggestPolicyOperator])
+@pytest.mark.parametrize("argument", ["key", "token", "password"])
+def test_an_argument_that_no_task_takes_is_refused_without_its_value(kind: Callable[..., Any], argument: str) -> None:
+    arguments = {"task_id": "t", "project": "p", "suggestion_id": "s", argument: TOKEN}
+    if kind is CapeSuggestPolicyOperator:
+        arguments |= {"title": "t", "policy_file": "p.yaml"}
+        del arguments["suggestion_id"]
+    with pytest.raises(TypeError, match=f"invalid arguments: {argument}") as refusal:
+        kind(**arguments)
     assert "canaryCanary" not in "".join(traceback.format_exception(refusal.value))
