@@ -54,7 +54,7 @@ def verify(
     opened = open_source(source, format=source_format, options={"column_types": column_types} if column_types else None)
     plan, keys = compile_plan(checked, opened.schema), keys_of(checked, key_file)
     expected = verification.Expected(job_id=job_id, versions=verification.primary_versions(plan, keys))
-    written = verification.open_output(plan, output, format=output_format)
+    written = verification.open_output(plan, lambda options: open_source(output, format=output_format, options=options))
     found = verification.verify(plan, opened, written, expected, keys=keys)
     if as_json:
         print_json(found.model_dump(mode="json"))

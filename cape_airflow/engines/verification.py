@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from cape_airflow.arrow_types import type_name
-from cape_airflow.datasets import Source, open_source
+from cape_airflow.datasets import Source
 from cape_airflow.datasets.formats import FORMATS, format_by_name
 from cape_airflow.engines.counting import RowFilter
 from cape_airflow.engines.local import JOB_ID, POLICY_DIGEST
@@ -84,24 +84,21 @@ def verify(
     )
 
 
-def open_output(plan: Plan, url: str, **where: Any) -> Source:
+def open_output(plan: Plan, opened: Callable[[Mapping[str, Any] | None], Source]) -> Source:
     """Open what a run of a plan has written; columns of text are read as text, be they all digits.
 
     Args:
         plan: as for `verify`.
-        url: as for `open_source`.
-        where: the same.
+        opened: opens it with options of its format.
 
     Raises:
-        DatasetError: as `open_source`.
+        DatasetError: as `opened`.
     """
-    output = open_source(url, **where)
+    output = opened(None)
     if output.format not in FORMATS or FORMATS[output.format].self_describing:
         return output
     kinds = ((each.name, plain_type(each.type)) for each in plan.output_schema if each.name in output.schema.names)
-    return open_source(
-        url, **where, options={"column_types": {name: "string" for name, kind in kinds if is_text(kind)}}
-    )
+    return opened({"column_types": {name: "string" for name, kind in kinds if is_text(kind)}})
 
 
 def primary_versions(plan: Plan, keys: KeyRing) -> dict[str, frozenset[int]]:

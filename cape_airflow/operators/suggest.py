@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,7 +16,7 @@ from cape_airflow.hooks.failure import without_values
 from cape_airflow.hooks.given import given, naming_unknown, refuse_vanished
 from cape_airflow.links.pages import CapeReviewLink
 from cape_airflow.operators.governed import read_policy_text
-from cape_airflow.operators.storage import filesystem_of, refuse_credentials
+from cape_airflow.operators.storage import open_source_at, refuse_credentials, refuse_secret_names
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
     from airflow.sdk import Context
@@ -81,6 +82,7 @@ class CapeSuggestPolicyOperator(BaseOperator):
             raise ValueError("dry_run_rows must be at least 1")
         if isinstance(dry_run_source, str):  # or the output of a task
             refuse_credentials(dry_run_source)
+        refuse_secret_names("source_options", source_options)
         self.project = project
         self.title = title
         self.policy = policy
@@ -159,15 +161,12 @@ class CapeSuggestPolicyOperator(BaseOperator):
     def _dry_run(self, policy: Policy) -> DryRun | None:
         if self.dry_run_source is None:
             return None
-        from cape_airflow.datasets import open_source
         from cape_airflow.engines.dry_run import dry_run, sample
 
         refuse_credentials(self.dry_run_source)
-        filesystem = filesystem_of(self.dry_run_source, self.source_conn_id)
-        source = open_source(
-            self.dry_run_source, format=self.source_format, filesystem=filesystem, options=self.source_options
-        )
-        return dry_run(policy, sample(source, self.dry_run_rows))
+        source = open_source_at(self.dry_run_source, self.source_conn_id, self.source_format, self.source_options)
+        with closing(source):
+            return dry_run(policy, sample(source, self.dry_run_rows))
 
     def _attach(self, client: CoordinatorClient, suggestion: Suggestion, report: DryRun | None) -> None:
         """Attach a dry run, unless the suggestion has one of this very text: an earlier try may have attached it."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from cape_airflow.errors import NotApproved
-from cape_airflow.operators.storage import filesystem_of, refuse_credentials
+from cape_airflow.operators.storage import open_source_at, refuse_credentials, told
 from cape_airflow.operators.transform import CapeTransformOperator
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
@@ -29,8 +30,8 @@ class CapeVerifyOperator(CapeTransformOperator):
     source and the job's report; policy digest and job id in the metadata. What was found is reported to the job.
 
     Args:
-        source: path or URL of what the job read (templated).
-        target: path or URL of what it wrote (templated).
+        source: what the job read (templated).
+        target: what it wrote (templated).
         job_id: of the job (templated), from the XCom of the operator that wrote; required with a `project`.
         arguments: as for `CapeTransformOperator`; the policy is that of the job, unless another is named.
 
@@ -41,6 +42,8 @@ class CapeVerifyOperator(CapeTransformOperator):
 
     def __init__(self, *, source: str, target: str, job_id: str | None = None, **arguments: Any) -> None:
         super().__init__(source=source, target=target, **arguments)
+        if self.target_mode != "replace":
+            raise ValueError("a table that several jobs appended to cannot be verified as the output of one")
         if self.project is not None and job_id is None:
             raise ValueError("give the job_id of the job whose output is verified")
         self.job_id = job_id
@@ -48,20 +51,27 @@ class CapeVerifyOperator(CapeTransformOperator):
         self._job: Job | None = None
 
     def _transform(self, context: Context) -> dict[str, Any]:
-        from cape_airflow.engines.verification import verify
-        from cape_airflow.policy import compile_plan
-
         self._refuse_vanished()
         refuse_credentials(self.source, self.target)
         self._job = self._find_job()
         policy = self._policy()
-        source = self._open_source()
+        with closing(self._open_source()) as source:
+            found = self._verified(policy, source)
+        self._tell(found)
+        return found.model_dump(mode="json")
+
+    def _verified(self, policy: Policy, source: Source) -> Verification:
+        from cape_airflow.engines.verification import open_output, verify
+        from cape_airflow.policy import compile_plan
+
         plan = compile_plan(policy, source.schema)
         keys = self._keys(policy)
         expected = self._expected(plan, keys)
-        found = verify(plan, source, self._open_output(plan), expected, keys=keys, on_batch=self._stop_if_killed)
-        self._tell(found)
-        return found.model_dump(mode="json")
+        with closing(open_output(plan, self._open_target)) as output:
+            return verify(plan, source, output, expected, keys=keys, on_batch=self._stop_if_killed)
+
+    def _open_target(self, options: Mapping[str, Any] | None) -> Source:
+        return open_source_at(self.target, self.target_conn_id, self.target_format, options)
 
     def _find_job(self) -> Job | None:
         """Return the job that wrote, which must have succeeded; None without a project."""
@@ -100,12 +110,6 @@ class CapeVerifyOperator(CapeTransformOperator):
             },
         )
 
-    def _open_output(self, plan: Plan) -> Source:
-        from cape_airflow.engines.verification import open_output
-
-        filesystem = filesystem_of(self.target, self.target_conn_id)
-        return open_output(plan, self.target, format=self.target_format, filesystem=filesystem)
-
     def _tell(self, found: Verification) -> None:
         """Tell the task log, and the job; what is broken fails the task, whether or not it could be told."""
         from cape_airflow.jobs import Outcome
@@ -113,7 +117,7 @@ class CapeVerifyOperator(CapeTransformOperator):
         for outcome, say in ((Outcome.BROKEN, self.log.error), (Outcome.UNCHECKED, self.log.warning)):
             for verdict in found.of(outcome):
                 say("%s", verdict)
-        self.log.info("%s: %s", self.target, found.describe())
+        self.log.info("%s: %s", told(self.target), found.describe())
         try:
             if self.project is not None and self.job_id is not None:
                 self.hook.client.verify_job(self.project, self.job_id, found)

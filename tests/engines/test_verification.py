@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from cape_airflow import compile_plan, load_policy
-from cape_airflow.datasets import open_sink, open_source
+from cape_airflow.datasets import Source, open_sink, open_source
 from cape_airflow.engines import run_local
 from cape_airflow.engines.common_values import CommonValues, most_by_chance
 from cape_airflow.engines.verification import Expected, open_output, primary_versions, verify
@@ -265,8 +265,11 @@ def test_other_formats_are_verified_as_far_as_they_go(suffix: str, tmp_path: Pat
     run_local(plan, keys, open_source(str(source)), open_sink(target, job_id=JOB), job_id=JOB)
     assert primary_versions(plan, keys) == EXPECTED.versions
 
+    def opened(options: Mapping[str, Any] | None) -> Source:
+        return open_source(target, options=options)
+
     def verified() -> Verification:
-        return verify(plan, open_source(str(source)), open_output(plan, target), EXPECTED, keys=keys)
+        return verify(plan, open_source(str(source)), open_output(plan, opened), EXPECTED, keys=keys)
 
     verified().require_kept()
     unchecked = {each.check for each in verified().of(Outcome.UNCHECKED)}
