@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 import tracemalloc
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from sqlalchemy import URL
 
 from cape_airflow import compile_plan, load_policy
 from cape_airflow.datasets import Source, open_sink, open_source
+from cape_airflow.datasets.sql import Database, Write, open_sql_sink, open_sql_source, reference
 from cape_airflow.engines import run_local
 from cape_airflow.engines.common_values import CommonValues, most_by_chance
 from cape_airflow.engines.verification import Expected, open_output, primary_versions, verify
@@ -441,3 +445,21 @@ def test_memory_does_not_grow_with_the_data() -> None:
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held < 1_000_000
+
+
+def test_a_table_is_verified_but_for_what_it_does_not_keep(tmp_path: Path, keys: KeyRing) -> None:
+    place, source = Database(URL.create("sqlite", database=str(tmp_path / "db")), "db"), str(tmp_path / "in.parquet")
+    pq.write_table(people(), source)
+    plan = compile_plan(load_policy(POLICY + CARDS), open_source(source).schema)
+    sink = open_sql_sink(place, reference("table:out"), job_id=JOB, write=Write.REPLACE)
+    run_local(plan, keys, open_source(source), sink, job_id=JOB)
+
+    def verified() -> Verification:
+        with closing(open_sql_source(place, reference("table:out"))) as output:
+            return verify(plan, open_source(source), output, EXPECTED, keys=keys)
+
+    verified().require_kept()
+    assert {each.check for each in verified().of(Outcome.UNCHECKED)} == {"type", "policy-digest", "job-id"}
+    with sqlite3.connect(tmp_path / "db") as connection:
+        connection.execute("UPDATE out SET name = 'name-1' WHERE rowid = 1")
+    assert broken(verified()) == {("token-grammar", "name", 1), ("values-in-common", "name", 1)}
