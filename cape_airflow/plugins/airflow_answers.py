@@ -11,6 +11,7 @@ from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import Select, select
+from sqlalchemy.orm import lazyload
 
 from cape_airflow.coordinator.answers import GivenAnswer, Place
 from cape_airflow.coordinator.problems import Problem
@@ -54,6 +55,7 @@ def _query(place: Place) -> Select[HITLDetail]:
             TaskInstance.task_id == place.task_id,
             TaskInstance.map_index == place.map_index,
         )
+        .options(lazyload("*"))  # not also the task instance, its run, its DAG, ...
     )
 
 

@@ -26,7 +26,7 @@ from tests.airflow.conftest import COMPONENTS, RealAirflow, wait_for
 from tests.airflow.coordinator import POLICY, People
 from tests.notifications.mailbox import Mailbox
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 DAG = "cape_approval_in_airflow"
 USERS = {"ann": "admin", "olga": "op", "eve": "user", "vic": "viewer"}
@@ -157,12 +157,14 @@ class AirflowWithPeople(RealAirflow):
         """Wait until the task is deferred, with its question unanswered, and Airflow has digested that."""
 
         def asked() -> dict[str, Any] | None:
-            if self.task(DAG, run, "approved")["state"] != "deferred":
+            state = self.task(DAG, run, "approved")["state"]
+            assert state != "failed", self.log(DAG, run, "approved")[-6000:]
+            if state != "deferred":
                 return None
             details = self.rest("GET", f"/dags/{DAG}/dagRuns/{run}/taskInstances/approved/-1/hitlDetails")
             return None if details["response_received"] else dict(details)
 
-        found = wait_for("question", asked)
+        found = wait_for("question", asked, 240)
         # Airflow 3.3.2 fails a task that is resumed before the scheduler has seen it go (apache/airflow #67287).
         time.sleep(SETTLING_SECONDS / 2)
         return found
@@ -254,7 +256,7 @@ def test_a_text_that_was_changed_meanwhile_is_not_approved_and_the_other_door_st
         suggestion.project, suggestion.id, 1, policy=POLICY.replace("not identifying", "harmless")
     )
     assert airflow.answer("olga", run, "Approve") == 200
-    wait_for("refusal", lambda: "another-question" in airflow.log(DAG, run, "approved"))
+    wait_for("refusal", lambda: "another-question" in airflow.log(DAG, run, "approved"), 240)
     airflow.wait_for_state(DAG, run, "approved", "deferred")
     assert people.officer.suggestion(suggestion.project, suggestion.id).state == "open"
     olga = people.admin.create_token("tests", user_email="olga@airflow").token.reveal().decode()
@@ -293,21 +295,9 @@ def test_a_deadline_and_a_reminder_tell_people_by_mail(airflow: AirflowWithPeopl
         (airflow.dags / "late.py").write_text(LATE.format(project=project))
         run = airflow.run("late")
         for subject in (f"Subject: deadline of {project}", f"Subject: reminder of {project}"):
-            mail = wait_for(subject, lambda: next((mail for mail in mailbox.mails if subject in mail), None))  # noqa: B023
+            mail = wait_for(subject, lambda: next((mail for mail in mailbox.mails if subject in mail), None), 240)  # noqa: B023
             page = f"{airflow.url}/cape/projects/{project}/suggestions/{suggestion.id}"
             assert page in mailbox.text_of(mail)
         people.officer.approve(project, suggestion.id, suggestion.digest)
         airflow.wait_for_state("late", run, "approved", "success")
         mailbox.shutdown()
-
-
-def test_an_airflow_without_log_in_proves_nobody(airflow: AirflowWithPeople) -> None:
-    from cape_airflow.coordinator.answers import Place
-    from cape_airflow.coordinator.problems import Problem
-    from cape_airflow.plugins.airflow_answers import AirflowAnswers
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
-        with pytest.raises(Problem) as refused:
-            AirflowAnswers("/cape").find(Place("dag", "run", "task"))
-    assert refused.value.code == "no-log-in"
