@@ -253,7 +253,7 @@ def test_material_put_back_under_a_destroyed_version_is_not_handed_out(keyed: An
 
 def test_material_taken_away_by_hand_is_refused(keyed: Any) -> None:
     edit(keyed, "UPDATE key_versions SET wrapped = NULL WHERE version = 1")
-    assert refusal(reveal(keyed)) == TAMPERED
+    assert refusal(fetch(keyed)) == TAMPERED
 
 
 def test_what_happens_to_one_key_does_not_end_another_of_the_same_name(keyed: Any) -> None:
