@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks import coordinator, inputs, job, kernels, machine, report, scale, spark
+from benchmarks import coordinator, inputs, job, kernels, machine, report, scale, spark, sql
 from benchmarks.options import Options
 from benchmarks.report import Section
 
@@ -15,8 +15,9 @@ PARTS: dict[str, Callable[[Options], Section]] = {
     "scale": scale.section,
     "spark": spark.section,
     "coordinator": coordinator.section,
+    "sql": sql.section,
 }
-ON_THEIR_OWN = ("spark", "coordinator")
+ON_THEIR_OWN = ("spark", "coordinator", "sql")
 ROWS, QUICK_ROWS, ROUNDS = 10_000_000, 1_000_000, 3
 
 

@@ -59,9 +59,12 @@ def in_database(place: object) -> bool:
 
 def told(place: str) -> str:
     """Return a source or target for reports: a query by its digest, since its text may hold values."""
-    from cape_airflow.datasets.sql import reference
+    if not in_database(place):
+        return place
+    from cape_airflow.datasets.sql import Query, reference
 
-    return f"{place.partition(':')[0]}:{reference(place)}" if in_database(place) else place
+    named = reference(place)
+    return str(named) if isinstance(named, Query) else f"table:{named}"
 
 
 def open_source_at(place: str, conn_id: str | None, format: str | None, options: Mapping[str, Any] | None) -> Source:

@@ -53,8 +53,8 @@ class CapeTransformOperator(GovernedOperator):
         source_format: parquet, csv, jsonl or ipc; None: by the suffix.
         target_format: the same, for the output.
         source_options: how to read it, e.g. ``{"column_types": {"zip": "string"}}`` for CSV.
-        source_conn_id: Airflow connection of the storage or database that holds the source.
-        target_conn_id: Airflow connection of the storage or database that takes the target.
+        source_conn_id: Airflow connection of the storage or database that holds the source (templated).
+        target_conn_id: Airflow connection of the storage or database that takes the target (templated).
         target_mode: ``replace`` what is there, or ``append`` to a table, once for each job.
         fail_on_report: fail where the job cannot be reported, instead of reporting it later.
 
@@ -69,6 +69,8 @@ class CapeTransformOperator(GovernedOperator):
         "policy_file",
         "key_file",
         "cape_conn_id",
+        "source_conn_id",
+        "target_conn_id",
     )
 
     def __init__(

@@ -46,6 +46,17 @@ _STATES = {
     "55P03": "somebody else holds a lock on it for too long",
     "57014": "the statement was cancelled, or ran into a time limit",
 }
+_PHRASES = {
+    "invalid input syntax": "22",
+    "out of range": "22",
+    "division by zero": "22",
+    "read-only transaction": "25",
+    "permission denied": "42",
+    "canceling statement": "57",
+    "terminating connection": "57",
+}
+"""While rows stream, the driver's errors have no state; of their words these are looked for, and none is shown."""
+
 _NAMED = {"PG_DIAG_COLUMN_NAME": "column", "PG_DIAG_CONSTRAINT_NAME": "constraint"}
 _COPY_COLUMN = re.compile(r", line \d+, column (.+?)(?::|$)", re.MULTILINE)
 
@@ -85,7 +96,8 @@ def _reason(error: Exception, columns: Sequence[str]) -> str:
     origin = getattr(error, "orig", None) or error  # of SQLAlchemy's errors, the driver's
     state = getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None)
     if not state:
-        return f"the database or its driver refused it ({type(origin).__name__})"
+        said = next((_CLASSES[state] for phrase, state in _PHRASES.items() if phrase in str(origin)), None)
+        return said or f"the database or its driver refused it ({type(origin).__name__})"
     words = _STATES.get(state) or _CLASSES.get(state[:2]) or "the database refused it"
     return ", ".join([f"{words} (SQLSTATE {state})", *_names(getattr(origin, "details", None) or [], columns)])
 
