@@ -131,7 +131,7 @@ class Visitor:
         inner = self.page.frame_locator("iframe")
         inner.locator(f"html[data-theme={theme}]").wait_for()
         inner.locator("h1").wait_for()
-        [frame] = [frame for frame in self.page.frames if "/cape/" in frame.url]
+        [frame] = self.page.main_frame.child_frames
         frame.evaluate(self._axe)
         found = frame.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
         assert [(v["id"], v["nodes"][0]["target"]) for v in found] == [], (frame.url, theme)
