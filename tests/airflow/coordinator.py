@@ -56,9 +56,9 @@ class People:
         self.admin.create_user(email, name)
         return self.admin.create_token("tests", user_email=email).token.reveal().decode()
 
-    def new_project(self) -> str:
+    def new_project(self, label: str | None = None) -> str:
         """Create a project with all three in it, and the key `customer-id`; return its label."""
-        label = f"customers-{token_hex(4)}"
+        label = label or f"customers-{token_hex(4)}"
         self.admin.create_project(label, label=label)
         for email, role in (
             ("engineer@example.com", "project-contributor"),

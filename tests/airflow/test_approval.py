@@ -33,6 +33,7 @@ USERS = {"ann": "admin", "olga": "op", "eve": "user", "vic": "viewer"}
 _SECRET = token_hex(64)
 EXAMPLES = Path(__file__).parents[2] / "cape_airflow" / "example_dags"
 
+LATE_PROJECT = "late"
 FORGER = '''
 from airflow.sdk import DAG, get_current_context, task
 
@@ -177,6 +178,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowWithPeo
     airflow.console.mkdir()
     airflow.add_dag(EXAMPLES / f"{DAG}.py")
     (airflow.dags / "forger.py").write_text(FORGER)
+    (airflow.dags / "late.py").write_text(LATE.format(project=LATE_PROJECT))
     airflow.migrate()
     try:
         for component in COMPONENTS:
@@ -276,8 +278,8 @@ def test_a_task_cannot_answer_in_anybodys_place(
     url = f"{airflow.url}/execution/hitlDetails/{ti_id}"
     own = {"ti_id": ti_id, "chosen_options": ["Approve"], "params_input": {"comment": None}}
     headers = {"Authorization": f"Bearer {airflow.token_of_task(ti_id)}"}
-    assert requests.patch(url, json=own | {"responded_by": "olga"}, headers=headers, timeout=60).status_code == 422
-    answered = requests.patch(url, json=own, headers=headers, timeout=60)
+    claim = {"responded_by": {"id": "olga", "name": "olga"}, "responded_by_user": {"id": "olga", "name": "olga"}}
+    answered = requests.patch(url, json=own | claim, headers=headers, timeout=60)
     assert answered.ok, answered.text
     worker = CoordinatorClient(people.url, people.worker_token)
     with pytest.raises(CoordinatorRefused) as refused:
@@ -287,12 +289,11 @@ def test_a_task_cannot_answer_in_anybodys_place(
 
 
 def test_a_deadline_and_a_reminder_tell_people_by_mail(airflow: AirflowWithPeople, people: People) -> None:
-    project = people.new_project()
+    project = people.new_project(LATE_PROJECT)
     suggestion = people.suggest(project)
     with Mailbox() as mailbox:
         threading.Thread(target=mailbox.serve_forever, args=(0.05,), daemon=True).start()
         airflow.rest("POST", "/connections", {"connection_id": "smtp_default", **mailbox.connection()})
-        (airflow.dags / "late.py").write_text(LATE.format(project=project))
         run = airflow.run("late")
         for subject in (f"Subject: deadline of {project}", f"Subject: reminder of {project}"):
             mail = wait_for(subject, lambda: next((mail for mail in mailbox.mails if subject in mail), None), 240)  # noqa: B023
