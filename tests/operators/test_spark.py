@@ -209,8 +209,12 @@ class TestRunning:
         assert event == {"status": "ended"}
         assert not work.target.exists()
         stored = json.loads(json.dumps(deferred.value.kwargs))
-        result = work.operator(deferrable=True).execute_complete(work.context(), event, **stored)
+        resumed = work.operator(deferrable=True)
+        result = resumed.execute_complete(work.context(), event, **stored)
         assert (result["rows_in"], result["rows_out"]) == (4, 3)
+        [written] = resumed.get_openlineage_facets_on_complete(None).outputs
+        assert set(written.facets["columnLineage"].fields) == {"email", "country"}
+        assert written.outputFacets["outputStatistics"].rowCount == 3
         assert work.countries() == ["DE", "NL", "NL"]
         assert list(work.spool.iterdir()) == []
 
