@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -187,3 +189,17 @@ def test_for_lineage_the_output_is_read_and_nothing_is_written(by_file: dict[str
     lineage = operator.get_openlineage_facets_on_complete(None)
     assert [each.name for each in lineage.inputs] == [by_file["target"]]
     assert lineage.outputs == []
+
+
+def test_a_table_that_jobs_appended_to_is_not_verified_as_the_output_of_one() -> None:
+    with pytest.raises(ValueError, match="appended to"):
+        CapeVerifyOperator(task_id="verify", policy_file="p", source="a", target="table:b", target_mode="append")
+
+
+def test_parsing_a_dag_file_imports_none_of_what_only_a_running_task_needs() -> None:
+    script = (
+        "import sys, cape_airflow.operators.verify, cape_airflow.operators.suggest, cape_airflow.operators.reveal;"
+        "print(*sorted({'pyarrow', 'numpy', 'sqlglot', 'requests', 'cape_airflow.engines'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == ""  # the lines before are Airflow's
