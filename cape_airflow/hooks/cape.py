@@ -9,10 +9,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
-from airflow.sdk.log import amask_secret, mask_secret
+from airflow.sdk.log import mask_secret
 
 from cape_airflow.errors import CapeError, CoordinatorRefused, CoordinatorUnavailable, Superseded
 from cape_airflow.hooks import settings
+from cape_airflow.hooks.compat import amask_secret
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
     from airflow.sdk import Connection
