@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.coordinator.conftest import Server
 
 JOB = "0a" * 16
-DROP_EMAIL = "label: pay\nversion: 2\ndefault: keep\nrules: [{match: {name: email}, actions: [drop]}]\n"
+DROP_EMAIL = "label: pay\nversion: 2\ndefault: keep\nrules: [{match: {name: email, optional: true}, actions: [drop]}]\n"
 
 
 @dataclass

@@ -40,10 +40,11 @@ def state(databank: Databank) -> tuple[int, int]:
 
 def test_twenty_kills_at_random_moments_leave_the_old_table_whole_and_the_next_try_is_right(databank: Databank) -> None:
     databank.sql.execute(f"INSERT INTO people SELECT i, 'p' || i, 1 FROM generate_series(1001, {ROWS}) AS i")
-    begun = time.monotonic()
-    first = started(databank, 0)
-    first.join()
-    seconds = time.monotonic() - begun
+    for _ in range(2):  # the first also starts the server that forks
+        begun = time.monotonic()
+        process = started(databank, 0)
+        process.join()
+        seconds = time.monotonic() - begun
     databank.sql.execute("ALTER TABLE out ADD PRIMARY KEY (id)")
     last = 0
     for number in range(1, KILLS + 1):
