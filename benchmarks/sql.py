@@ -15,7 +15,7 @@ from benchmarks.rounds import Measured, interleaved, ratio
 SERVER = "BENCH_POSTGRESQL"
 SHARE = 5  # of the rows, to see whether memory follows them
 WORDS = """\
-{rows:,} rows of nine columns from one table to another on one server, which has the same {cores} cores; microseconds
+{rows:,} rows of eight columns from one table to another on one server, which has the same {cores} cores; microseconds
 per row, medians; the peak is that of the client. The plain copy is `COPY` out and in, both binary, piece by piece.
 `{server}` names a server on which databases can be made."""
 

@@ -12,7 +12,7 @@ from cape_airflow.datasets.sql import Postgres, Table, open_sql_sink, open_sql_s
 from cape_airflow.engines import run_local
 
 _COLUMNS = """
-    i AS id, 'person' || i || '@example.com' AS email, lpad((i * 7919 % 10000000000000000)::text, 16, '0') AS card,
+    'person' || i || '@example.com' AS email, lpad((i * 7919 % 10000000000000000)::text, 16, '0') AS card,
     (i % 100000 + 0.5)::numeric(12, 2) AS salary, timestamp '2020-01-01' + i * interval '1 minute' AS seen,
     '+31 6 ' || lpad((i % 100000000)::text, 8, '0') AS phone, 'note ' || md5(i::text) AS note,
     lpad((i % 1000000000)::text, 9, '0') AS ssn, (ARRAY['NL', 'DE', 'CH', NULL])[1 + i % 4] AS country"""
