@@ -26,9 +26,9 @@ from cape_airflow.operators.mapping import INDEX_LABEL
 from cape_airflow.operators.outlets import describe_outlets
 
 if TYPE_CHECKING:  # DAG files are parsed often: what only a running task needs is imported when it runs
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from cape_airflow.jobs import JobFinish, JobStart
     from cape_airflow.keys import KeyRing
@@ -51,7 +51,7 @@ class GovernedOperator(TracesLineage, BaseOperator):
     """
 
     ui_color = "#d9e8e3"
-    operator_extra_links = (CapeJobLink(), CapePolicyLink(), CapeReviewLink())
+    operator_extra_links: Collection[BaseOperatorLink] = (CapeJobLink(), CapePolicyLink(), CapeReviewLink())
 
     def __init__(
         self,
