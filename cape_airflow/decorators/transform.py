@@ -72,7 +72,9 @@ class CapeTransformDecoratedOperator(DecoratedOperator, CapeTransformOperator):
         returned = self._returned()
         if isinstance(returned, ObjectStoragePath):
             self.source = f"{returned.protocol}://{returned.path}" if returned.protocol else returned.path
-            self.source_conn_id = returned.conn_id or self.source_conn_id
+            # On Airflow 3.1 it is among the options.
+            conn_id = getattr(returned, "conn_id", None) or returned.storage_options.get("conn_id")
+            self.source_conn_id = conn_id or self.source_conn_id
         elif isinstance(returned, str | os.PathLike):
             self.source = os.fspath(returned)
         else:

@@ -72,7 +72,9 @@ def open_frame(frame: object, name: str) -> FrameSource:
     if _streams(frame):
         # pyarrow's own are not exported and imported again, which would take batches of any types for those told.
         own = isinstance(frame, pa.RecordBatchReader)
-        reader = frame if own else attempt(lambda: pa.RecordBatchReader.from_stream(frame), f"read {name}")
+        reader: pa.RecordBatchReader = (
+            frame if own else attempt(lambda: pa.RecordBatchReader.from_stream(frame), f"read {name}")
+        )
         return FrameSource(name, reader.schema, None, _once(name, reader))
     adapter = adapter_of(frame)
     if carried := adapter.beside_columns():
