@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import rfc8785
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -35,14 +36,24 @@ class Signer:
 
     def __init__(self, keys: Sequence[SigningKey], root_key: RootKey) -> None:
         private_keys = {key.key_id: _verified(key, root_key) for key in keys}
-        self.public_keys = {
-            key_id: to_base64url(private.public_key().public_bytes_raw()) for key_id, private in private_keys.items()
-        }
+        self._public = {key_id: private.public_key() for key_id, private in private_keys.items()}
+        self.public_keys = {key_id: to_base64url(key.public_bytes_raw()) for key_id, key in self._public.items()}
         self.key_id, self._private = list(private_keys.items())[-1]
 
     def sign(self, document: dict[str, Any]) -> bytes:
         """Return the signature of a JSON document: 64 bytes."""
         return self._private.sign(rfc8785.dumps(document))
+
+    def made(self, document: dict[str, Any], signature: bytes) -> bool:
+        """Return whether one of the keys has signed the document."""
+        key = self._public.get(str(document.get("key_id")))
+        if key is None:
+            return False
+        try:
+            key.verify(signature, rfc8785.dumps(document))
+        except (InvalidSignature, rfc8785.CanonicalizationError):
+            return False
+        return True
 
 
 def signing_keys(session: Session) -> Sequence[SigningKey]:
