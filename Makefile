@@ -36,7 +36,7 @@ twin: $(READY)  ## the tests of all techniques, without native kernels
 
 integration: $(READY)  ## the tests that start Airflow, PostgreSQL or an object store, kill things, or count instructions
 	@scripts/prepare_integration.sh
-	$(BIN)/pytest -m integration
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile -m integration
 
 lint: $(READY)  ## style, types and import layers
 	$(BIN)/ruff check

@@ -12,6 +12,8 @@ import click
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from cape_airflow.client.results import NewToken
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -57,6 +59,13 @@ def print_item(item: BaseModel, *, as_json: bool) -> None:
     width = max(len(name) for name in fields)
     for name, value in fields.items():
         click.echo(f"{name.replace('_', ' ').ljust(width)}  {_cell(value)}")
+
+
+def print_token(made: NewToken) -> None:
+    """Print a new token alone on the standard output, and what is known of it beside."""
+    about = f"token {made.id} of {made.user_email}, valid until {made.expires_at:%Y-%m-%d}; keep it secret:"
+    click.echo(about, err=True)
+    click.echo(made.token.reveal())
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cape_airflow.cli.output import json_option, print_item, print_items
+from cape_airflow.cli.output import json_option, print_item, print_items, print_token
 from cape_airflow.cli.session import connected
 
 
@@ -29,7 +29,35 @@ def create(email: str, name: str, admin: bool, as_json: bool) -> None:
 def list_users(as_json: bool) -> None:
     """List the users."""
     with connected() as client:
-        print_items(client.users(), ("email", "name", "role", "id"), as_json=as_json)
+        print_items(client.users(), ("email", "name", "role", "deactivated_at", "id"), as_json=as_json)
+
+
+@users.command()
+@click.argument("email")
+@click.argument("role", type=click.Choice(["user", "auditor", "admin"]))
+def role(email: str, role: str) -> None:
+    """Make EMAIL a user, an auditor or an admin of the coordinator."""
+    with connected() as client:
+        client.set_role(email, role)
+    click.echo(f"{email} is {role}")
+
+
+@users.command()
+@click.argument("email")
+def deactivate(email: str) -> None:
+    """End the access of EMAIL at once: sessions, tokens and links."""
+    with connected() as client:
+        client.deactivate_user(email)
+    click.echo(f"{email} is deactivated; tokens and sessions are worth nothing any more")
+
+
+@users.command()
+@click.argument("email")
+def activate(email: str) -> None:
+    """Let EMAIL in again, who needs a new token then."""
+    with connected() as client:
+        client.activate_user(email)
+    click.echo(f"{email} is active; cape tokens create --user {email} makes a token")
 
 
 @click.group()
@@ -44,11 +72,7 @@ def tokens() -> None:
 def create_token(user: str | None, description: str, days: int) -> None:
     """Create a token and print it. It is never shown again."""
     with connected() as client:
-        made = client.create_token(description, user, days)
-    click.echo(
-        f"token {made.id} of {made.user_email}, valid until {made.expires_at:%Y-%m-%d}; keep it secret:", err=True
-    )
-    click.echo(made.token.reveal())
+        print_token(client.create_token(description, user, days))
 
 
 @tokens.command("list")

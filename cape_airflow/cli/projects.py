@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from cape_airflow.cli.output import json_option, print_item, print_items
+from cape_airflow.cli.output import json_option, print_item, print_items, print_token
 from cape_airflow.cli.session import connected
 from cape_airflow.cli.suggestions import REVIEW
 
@@ -92,6 +92,33 @@ def remove(project: str, email: str) -> None:
     with connected() as client:
         client.remove_contributor(project, email)
     click.echo(f"{email} is no longer in {project}")
+
+
+@projects.group()
+def workers() -> None:
+    """The service accounts that tasks of a project run under. For its owners."""
+
+
+@workers.command("create")
+@click.argument("project")
+@click.argument("email")
+@click.option("--name", required=True, prompt=True)
+@json_option
+def create_worker(project: str, email: str, name: str, as_json: bool) -> None:
+    """Create a service account that is a worker of PROJECT, and nothing elsewhere."""
+    with connected() as client:
+        print_item(client.create_worker(project, email, name), as_json=as_json)
+
+
+@workers.command()
+@click.argument("project")
+@click.argument("email")
+@click.option("--description", default="made by cape projects workers token")
+@click.option("--days", type=click.IntRange(1), default=90, help="How long it is valid; as long as yours at most.")
+def token(project: str, email: str, description: str, days: int) -> None:
+    """Create a token for a worker of PROJECT and print it. It is never shown again."""
+    with connected() as client:
+        print_token(client.create_worker_token(project, email, description, days))
 
 
 @projects.group("policy")

@@ -93,6 +93,11 @@ class CoordinatorClient(Shell):
     remove_contributor = _blocking(Operations.remove_contributor)
     create_user = _blocking(Operations.create_user)
     users = _blocking(Operations.users)
+    set_role = _blocking(Operations.set_role)
+    deactivate_user = _blocking(Operations.deactivate_user)
+    activate_user = _blocking(Operations.activate_user)
+    create_worker = _blocking(Operations.create_worker)
+    create_worker_token = _blocking(Operations.create_worker_token)
 
     create_token = _blocking(Operations.create_token)
     tokens = _blocking(Operations.tokens)

@@ -130,6 +130,29 @@ class Operations(ReviewOperations):
         """Return the users."""
         return self._list(("users",), User, limit)
 
+    def set_role(self, email: str, role: str) -> Conversation[User]:
+        """Make a user ``user``, ``auditor`` or ``admin`` of the whole deployment."""
+        return self.call(Request("PUT", path_of("users", email, "role"), json_of(User), {"role": role}))
+
+    def deactivate_user(self, email: str) -> Conversation[User]:
+        """End a user's access at once: sessions, tokens and links."""
+        return self._create(("users", email, "deactivate"), User, {})
+
+    def activate_user(self, email: str) -> Conversation[User]:
+        """Let a user in again, who needs a new token then."""
+        return self._create(("users", email, "activate"), User, {})
+
+    def create_worker(self, project: str, email: str, name: str) -> Conversation[User]:
+        """Create a service account that is a worker of the project, and nothing elsewhere."""
+        return self._create(("projects", project, "workers"), User, {"email": email, "name": name})
+
+    def create_worker_token(
+        self, project: str, email: str, description: str, expires_in_days: int | None = None
+    ) -> Conversation[NewToken]:
+        """Create an API token for a service account of the project. The token is shown only now."""
+        body = given({"description": description, "expires_in_days": expires_in_days})
+        return self._create(("projects", project, "workers", email, "tokens"), NewToken, body)
+
     # API tokens
 
     def create_token(

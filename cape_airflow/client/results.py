@@ -64,6 +64,7 @@ class User(Result):
     email: str
     name: str
     role: str
+    deactivated_at: AwareDatetime | None = None
     projects: tuple[Membership, ...] = ()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -97,13 +96,12 @@ def create_worker_token(call: Call, email: str, description: str, days: int) -> 
     """Make an API token for a service account of the project.
 
     An owner makes them for those alone that are workers here, and nothing anywhere else: a token for a worker of two
-    projects would open the keys of the other one.
+    projects would open the keys of the other one. As with one's own, it ends with the token that made it.
 
     Raises:
         Problem: 404 where it is none of those; 403 ``tampered``.
     """
-    owner = _worker_of_project(call, email)
-    return store_token(call, owner, description, call.now + timedelta(days=days))
+    return store_token(call, _worker_of_project(call, email), description, days)
 
 
 def _worker_of_project(call: Call, email: str) -> User:

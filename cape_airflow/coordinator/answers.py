@@ -19,7 +19,7 @@ from cape_airflow.coordinator.access import authorise
 from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call, Caller
 from cape_airflow.coordinator.clock import rfc3339
-from cape_airflow.coordinator.identities import Identity, known
+from cape_airflow.coordinator.identities import Identity, bound
 from cape_airflow.coordinator.permissions import PERMISSIONS
 from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.review.question import APPROVE, REJECT, REQUEST_CHANGES, Question, question
@@ -137,7 +137,7 @@ def _book(book: AnswerBook | None) -> AnswerBook:
 def _person(call: Call, answer: GivenAnswer, book: AnswerBook) -> User:
     if answer.subject is None:
         raise Problem(409, "no-person", "no person has answered there: a default, or the task itself")
-    person = known(call.coordinator, call.session, Identity(book.issuer, answer.subject, "", ""))
+    person = bound(call.coordinator, call.session, Identity(book.issuer, answer.subject, "", ""))
     if person is None:
         message = "who answered there was never here: open the review page once, so that the coordinator knows you"
         raise Problem(403, "unknown-person", message)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from threading import Event as Signal
 from typing import Any
 
@@ -25,7 +24,7 @@ from cape_airflow.coordinator.store.migrate import exclusive
 from cape_airflow.coordinator.store.models import User
 from cape_airflow.errors import CoordinatorError
 
-_LIFE = timedelta(days=90)
+_DAYS = 90
 
 
 def initialise(settings: Settings, email: str, name: str) -> str:
@@ -108,7 +107,7 @@ def _admin(call: Call, email: str) -> User:
 
 
 def _hand_out_token(call: Call, user: User, description: str) -> str:
-    _, token = store_token(call, user, description, call.now + _LIFE)
+    _, token = store_token(call, user, description, _DAYS)
     return token.write()
 
 

@@ -9,7 +9,7 @@ from cape_airflow.coordinator.access import address_of, authenticate, note_use, 
 from cape_airflow.coordinator.api_tokens import ApiToken
 from cape_airflow.coordinator.call import Caller, Coordinator
 from cape_airflow.coordinator.csrf import csrf_token
-from cape_airflow.coordinator.identities import Identity, IdentityProvider, known
+from cape_airflow.coordinator.identities import Identity, IdentityProvider, bound
 from cape_airflow.coordinator.sessions import find_session, presented_session
 from cape_airflow.coordinator.tickets import Ticket
 
@@ -59,7 +59,7 @@ def _by_session(coordinator: Coordinator, session: Session, ticket: Ticket, *, w
 
 
 def _by_identity(coordinator: Coordinator, session: Session, identity: Identity) -> Caller:
-    user = known(coordinator, session, identity)
+    user = bound(coordinator, session, identity)
     if user is None:
         raise unauthenticated("somebody changes your account at this moment; try again")
     return Caller(user, csrf_token=csrf_token(coordinator.root_key, f"{identity.issuer} {identity.subject}"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Message
 
+from cape_airflow.coordinator import passwords
 from cape_airflow.coordinator.access import address_of, authorise
 from cape_airflow.coordinator.audit.reads import record_read
 from cape_airflow.coordinator.call import Call, Caller, Coordinator
@@ -50,16 +51,27 @@ class Gate:
     def __init__(self, readers: int, writers: int, seconds: float) -> None:
         self._readers = asyncio.Semaphore(readers)
         self._writers = asyncio.Semaphore(writers)
+        self._guesses = asyncio.Semaphore(passwords.AT_ONCE)
         self._seconds = seconds
 
-    @asynccontextmanager
-    async def turn(self, *, writes: bool) -> AsyncIterator[None]:
-        """Wait for a place, and hold it.
+    def turn(self, *, writes: bool) -> AbstractAsyncContextManager[None]:
+        """Wait for a place at the database, and hold it.
 
         Raises:
             Problem: 503 where none became free in time.
         """
-        places = self._writers if writes else self._readers
+        return self._hold(self._writers if writes else self._readers)
+
+    def guess(self) -> AbstractAsyncContextManager[None]:
+        """Wait for a place to look at a password: whoever waits for it in a thread takes that from all others.
+
+        Raises:
+            Problem: 503 where none became free in time.
+        """
+        return self._hold(self._guesses)
+
+    @asynccontextmanager
+    async def _hold(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self._seconds):
                 await places.acquire()

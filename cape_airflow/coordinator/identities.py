@@ -69,14 +69,14 @@ class IdentityProvider(Protocol):
         """Return where people log in who are to come back to the path `back`."""
 
 
-def known(coordinator: Coordinator, session: Session, identity: Identity) -> User | None:
-    """Return the user whom the identity is, or None where `admit` has something to write first.
+def known(coordinator: Coordinator, session: Session, identity: Identity) -> bool:
+    """Return whether the identity is a user with the role that it says, so that `admit` has nothing to write.
 
     Raises:
         Problem: 403 where he is deactivated, or ``tampered``.
     """
-    user = _bound(coordinator, session, identity)
-    return user if user and identity.mapping.role_of(identity.roles) in (None, user.role) else None
+    user = bound(coordinator, session, identity)
+    return user is not None and identity.mapping.role_of(identity.roles) in (None, user.role)
 
 
 def admit(call: Call, identity: Identity) -> User:
@@ -86,7 +86,7 @@ def admit(call: Call, identity: Identity) -> User:
         Problem: 403 ``unknown-person`` where new people are not let in; ``other-identity`` where the email belongs to
             somebody else of that system; where he is deactivated; or ``tampered``.
     """
-    user = _bound(call.coordinator, call.session, identity) or _bind(call, identity)
+    user = bound(call.coordinator, call.session, identity) or _bind(call, identity)
     role = identity.mapping.role_of(identity.roles)
     if role is not None and role is not user.role and not is_last_admin(call, user):
         user.role = role
@@ -95,7 +95,12 @@ def admit(call: Call, identity: Identity) -> User:
     return user
 
 
-def _bound(coordinator: Coordinator, session: Session, identity: Identity) -> User | None:
+def bound(coordinator: Coordinator, session: Session, identity: Identity) -> User | None:
+    """Return the user whom the identity is, or None where it is nobody's yet; the last admin whatever role it says.
+
+    Raises:
+        Problem: 403 where he is deactivated, or ``tampered``.
+    """
     named = ExternalIdentity.issuer == identity.issuer, ExternalIdentity.subject == identity.subject
     row = session.scalar(select(ExternalIdentity).where(*named))
     if row is None:

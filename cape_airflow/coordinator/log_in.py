@@ -6,6 +6,8 @@ where nothing has changed since: the user is looked up again in the transaction 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -37,20 +39,38 @@ async def by_password(request: Request, email: str, password: str) -> Ticket | N
     """Return the ticket of a new session; None where email and password are not those of an active person.
 
     Raises:
-        Problem: 429 after too many failures from one address or with one account; 403 ``tampered``.
+        Problem: 429 after too many failures from one address or with one account; 503 where too many wait; 403
+            ``tampered``.
     """
     coordinator: Coordinator = request.app.state.coordinator
     names = (address_of(request), f"account {email}")
+    async with guess(request, *names):
+        async with transaction(request, writes=False) as session:
+            account = await run_in_threadpool(_account, coordinator, session, email)
+        right = await run_in_threadpool(passwords.matches, account.encoded, password)
+        async with transaction(request, writes=True) as session:
+            ticket = await run_in_threadpool(_conclude, request, session, account, right)
+        if ticket is None:
+            for name in names:
+                coordinator.throttle.fail(name, coordinator.clock())
+        return ticket
+
+
+@asynccontextmanager
+async def guess(request: Request, *names: str) -> AsyncIterator[None]:
+    """Wait for a turn to look at what may be guessed, unless there were too many failures under one of these names.
+
+    They are asked for before the wait, and after it: whoever sends many guesses at once learns no more than whoever
+    sends them one after the other.
+
+    Raises:
+        Problem: 429; 503 where too many wait.
+    """
+    coordinator: Coordinator = request.app.state.coordinator
     refuse_guesses(coordinator, *names)
-    async with transaction(request, writes=False) as session:
-        account = await run_in_threadpool(_account, coordinator, session, email)
-    right = await run_in_threadpool(passwords.matches, account.encoded, password)
-    async with transaction(request, writes=True) as session:
-        ticket = await run_in_threadpool(_conclude, request, session, account, right)
-    if ticket is None:
-        for name in names:
-            coordinator.throttle.fail(name, coordinator.clock())
-    return ticket
+    async with request.app.state.gate.guess():
+        refuse_guesses(coordinator, *names)
+        yield
 
 
 def refuse_guesses(coordinator: Coordinator, *names: str) -> None:

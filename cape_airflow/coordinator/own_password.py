@@ -11,7 +11,7 @@ from cape_airflow.coordinator import passwords
 from cape_airflow.coordinator.access import address_of
 from cape_airflow.coordinator.call import Call, Caller, Coordinator
 from cape_airflow.coordinator.guard import transaction, visitor
-from cape_airflow.coordinator.log_in import begin_session, refuse_guesses
+from cape_airflow.coordinator.log_in import begin_session, guess, refuse_guesses
 from cape_airflow.coordinator.one_time_links import set_password, user_of_link
 from cape_airflow.coordinator.problems import Problem
 from cape_airflow.coordinator.sessions import open_session
@@ -24,13 +24,12 @@ async def set_by_link(request: Request, code: str, password: str) -> Ticket:
 
     Raises:
         Problem: 403 ``link-over`` where the link is unknown, used up or too old; 422 ``weak-password``; 429 after too
-            many failures from one address.
+            many failures from one address; 503 where too many wait.
     """
-    coordinator: Coordinator = request.app.state.coordinator
-    refuse_guesses(coordinator, address_of(request))
-    encoded = await run_in_threadpool(passwords.encode, password)
-    async with transaction(request, writes=True) as session:
-        return await run_in_threadpool(_take, request, session, code, password, encoded)
+    async with guess(request, address_of(request)):
+        encoded = await run_in_threadpool(passwords.encode, password)
+        async with transaction(request, writes=True) as session:
+            return await run_in_threadpool(_take, request, session, code, password, encoded)
 
 
 def change(call: Call, current: str, password: str) -> Ticket:

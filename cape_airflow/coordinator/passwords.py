@@ -16,9 +16,11 @@ from cape_airflow.coordinator.tickets import Ticket
 
 SHORTEST = 12
 LONGEST = 128
+AT_ONCE = 2
+"""Passwords that are looked at, or made, at the same moment."""
 
 _HASHER = PasswordHasher.from_parameters(profiles.RFC_9106_LOW_MEMORY)
-_AT_ONCE = BoundedSemaphore(2)
+_AT_ONCE = BoundedSemaphore(AT_ONCE)
 _NOBODYS = _HASHER.hash(Ticket.generate().write())
 
 

@@ -68,20 +68,19 @@ def create_token(call: Call, description: str, days: int, email: str | None) -> 
     Raises:
         Problem: 403 for somebody else's; 404 where there is no such user; 401 where one's token is revoked meanwhile.
     """
+    return store_token(call, _owner(call, email, any=call.by_admin) or call.user, description, days)
+
+
+def store_token(call: Call, owner: User, description: str, days: int) -> tuple[Token, ApiToken]:
+    """Make an API token for a user whom the caller may make one for.
+
+    Raises:
+        Problem: 401 where the caller's token is revoked meanwhile; 409 ``deactivated``.
+    """
     expires_at = call.now + timedelta(days=days)
     if call.token is not None:
         _hold(call, call.token)
         expires_at = expires_at if call.by_admin else min(expires_at, call.token.expires_at)
-    owner = _owner(call, email, any=call.by_admin) or call.user
-    return store_token(call, owner, description, expires_at)
-
-
-def store_token(call: Call, owner: User, description: str, expires_at: datetime) -> tuple[Token, ApiToken]:
-    """Make an API token for a user whom the caller may make one for.
-
-    Raises:
-        Problem: 409 ``deactivated``.
-    """
     if owner.deactivated_at is not None:
         raise Problem(409, "deactivated", "this account is deactivated; activate it first")
     row, token = new_token(owner, description, expires_at, call.now, call.token)

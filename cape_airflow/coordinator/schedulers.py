@@ -6,6 +6,7 @@ works past the policies, and does not hold back who lies about it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
@@ -66,6 +67,14 @@ def summary(call: Call, wanted: Wanted) -> list[tuple[str | None, str | None, in
         query.order_by(without.desc(), with_policy.desc(), SchedulerJob.user_name, project).limit(1000)
     ).all()
     return [(user, label, governed, free) for user, label, governed, free in rows]
+
+
+def visible_runs(call: Call) -> Callable[[Job], bool]:
+    """Return whether the caller may know of a job of ours: an application may work for several projects."""
+    if call.sees_all:
+        return lambda _job: True
+    own = frozenset(_own_projects(call))
+    return lambda job: job.project.label in own
 
 
 def project_of(job: SchedulerJob) -> str | None:

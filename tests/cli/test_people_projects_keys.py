@@ -67,6 +67,34 @@ def test_versions_of_a_key_are_retired_and_destroyed_with_a_receipt(team):
     assert "no period" in team.officer.ok("keys", "rotate-after", team.project, "customer", "0")
 
 
+def test_a_user_gets_another_role_and_is_shut_out_and_let_in(team):
+    email = f"new.{team.project}@example.org"
+    team.admin.ok("users", "create", email, "--name", "New")
+    assert "is auditor" in team.admin.ok("users", "role", email, "auditor")
+    team.admin.ok("users", "deactivate", email)
+
+    def known():
+        return next(each for each in team.admin.json("users", "list") if each["email"] == email)
+
+    assert known()["role"] == "auditor"
+    assert known()["deactivated_at"]
+    assert "deactivated" in team.admin.fails("tokens", "create", "--user", email)
+    team.admin.ok("users", "activate", email)
+    assert known()["deactivated_at"] is None
+    assert "forbidden" in team.author.fails("users", "deactivate", email)
+
+
+def test_an_owner_makes_a_service_account_and_its_token(team):
+    email = f"nightly.{team.project}@example.org"
+    made = team.officer.ok("projects", "workers", "create", team.project, email, "--name", "Nightly")
+    assert email in made
+    token = team.officer.ok("projects", "workers", "token", team.project, email, "--days", "7").strip().splitlines()[-1]
+    assert len(token.partition(",")[2]) == 34
+    people = {each["email"]: each["role"] for each in team.author.json("contributors", "list", team.project)}
+    assert people[email] == "worker"
+    assert "forbidden" in team.author.fails("projects", "workers", "token", team.project, email)
+
+
 def test_a_worker_is_let_reveal_and_no_longer(team):
     email = f"new.{team.project}@example.org"
     team.admin.ok("users", "create", email, "--name", "New")

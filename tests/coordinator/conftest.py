@@ -500,11 +500,25 @@ def _own_suggestion(project: Project) -> tuple[str, Any]:
 
 
 def _in_emergency(project: Project) -> tuple[str, Any]:
-    """What the admin, who owns the project, put in force without a review, for another owner to confirm."""
-    suggestion = project.suggest(_new_policy())
+    """What a new owner put in force without a review, for another one to confirm."""
+    suggestion, name = project.suggest(_new_policy()), f"breaker-{secrets.token_hex(4)}"
     path, digest = f"{project.path}/suggestions/{suggestion['id']}", {"digest": suggestion["digest"]}
-    project.deployment.done("POST", f"{path}/break-glass", project.deployment.admin, digest | {"reason": "a fire"})
+    breaker = project.deployment.user(name)
+    project.join(name, "project-owner")
+    project.deployment.done("POST", f"{path}/break-glass", breaker, digest | {"reason": "a fire"})
     return f"{path}/after-review", digest | {"verdict": "confirm"}
+
+
+def _emergency(project: Project) -> tuple[str, Any]:
+    """A suggestion for an owner who owes no after-review: what was in force without one is objected to first."""
+    deployment, path = project.deployment, f"{project.path}/suggestions"
+    for made in deployment.done("GET", f"{path}?limit=200", project.reader)["items"]:
+        breakers = [review["reviewer"] for review in made["reviews"] if review["verdict"] == "break-glass"]
+        if breakers and made["reviewed_at"] is None:
+            judge = project.owner if breakers == ["admin@example.com"] else deployment.admin
+            body = {"digest": made["digest"], "verdict": "object", "comment": "no"}
+            deployment.done("POST", f"{path}/{made['id']}/after-review", judge, body)
+    return _suggestion("/break-glass", reason="an emergency")(project)
 
 
 def _dry_run(project: Project) -> tuple[str, Any]:
@@ -708,7 +722,7 @@ EXAMPLES: dict[tuple[str, str], Example] = {
     ("POST", _PROJECT + "/suggestions/{id}/rebase"): _suggestion("/rebase", revision=1),
     ("POST", _PROJECT + "/suggestions/{id}/withdraw"): _own_suggestion,
     ("POST", _PROJECT + "/suggestions/{id}/request-changes"): _suggestion("/request-changes", comment="not yet"),
-    ("POST", _PROJECT + "/suggestions/{id}/break-glass"): _suggestion("/break-glass", reason="an emergency"),
+    ("POST", _PROJECT + "/suggestions/{id}/break-glass"): _emergency,
     ("POST", _PROJECT + "/suggestions/{id}/after-review"): _in_emergency,
     ("POST", _PROJECT + "/suggestions/{id}/comments"): _suggestion("/comments", text="hm", line=1),
     ("POST", _PROJECT + "/suggestions/{id}/dry-runs"): _dry_run,
@@ -807,7 +821,7 @@ class Process:
         if self.settings.db_url:
             environment["CAPE_DB_URL"] = self.settings.db_url.get_secret_value()
         self.process = subprocess.Popen([sys.executable, "-c", SERVE, str(self.port)], env=environment)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{self.url}/v1/health", timeout=5).is_success:

@@ -110,6 +110,17 @@ def test_a_service_account_has_tokens_and_no_way_to_log_in(deployment: Any, proj
     assert deployment.ask("POST", "/v1/users", deployment.admin, robot).status_code == 422
 
 
+def test_a_token_for_a_worker_ends_with_the_token_that_made_it(deployment: Any, project: Any) -> None:
+    leaked = deployment.token("customers-owner@example.com", expires_in_days=1)
+    deployment.done("POST", f"{project.path}/workers", leaked, {"email": "bot@example.com", "name": "Bot"})
+    path, body = f"{project.path}/workers/bot@example.com/tokens", {"description": "x", "expires_in_days": 3650}
+    ends = deployment.done("GET", "/v1/me", leaked)["expires_at"]
+    assert deployment.done("POST", path, leaked, body)["expires_at"] == ends
+    deployment.join("customers", "customers-reader", "project-owner")
+    in_person = deployment.browser("customers-reader@example.com").ask("POST", path, body)
+    assert in_person.json()["expires_at"] > "2036"
+
+
 def test_an_owner_hands_out_tokens_only_for_service_accounts_of_his_project_alone(
     deployment: Any, project: Any
 ) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 
+from cape_airflow.coordinator import passwords
 from cape_airflow.coordinator.bootstrap import link
 from cape_airflow.coordinator.sessions import IDLE, LIFE
 
@@ -119,6 +122,20 @@ def test_after_too_many_wrong_guesses_even_the_right_one_waits(maker: Any, prepa
     assert 0 < int(refused.headers["retry-after"]) <= 60
     deployment.clock.turn(seconds=61)
     assert log_in(deployment).status_code == 303
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_guesses_that_are_sent_at_once_are_counted_like_those_sent_one_after_the_other(maker: Any, serve: Any) -> None:
+    url = serve(maker.deployment(failures_per_minute=3).app)
+
+    def guess(number: int) -> int:
+        fields = {"email": READER, "password": f"wrong {number}"}
+        return httpx.post(f"{url}/login", data=fields, timeout=60).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(guess, range(16)))
+    assert answers.count(401) <= 3 + passwords.AT_ONCE - 1
+    assert set(answers) == {401, 429}
 
 
 def test_an_account_is_guarded_from_guesses_of_many_addresses(maker: Any) -> None:

@@ -128,6 +128,19 @@ def test_it_says_what_runs_with_a_policy_and_what_without_by_user_and_project(
     ]
 
 
+def test_D7_an_application_of_several_projects_shows_each_of_them_to_its_own_people(
+    deployment: Any, project: Any, yarn: ResourceManager, poller: Poller, ask: Any
+) -> None:
+    shared = yarn.run(1)
+    for one, job_id in ((deployment.project("payroll"), "0b" * 16), (project, "0a" * 16)):
+        body = one.job(one.approved()["digest"], job_id, application_id=shared)
+        deployment.done("PUT", f"{one.path}/jobs/{job_id}", one.worker, body)
+    poller.round()
+    assert [run["project"] for run in ask()[0]["runs"]] == ["customers", "payroll"]
+    assert [run["project"] for run in ask(token=project.reader)[0]["runs"]] == ["customers"]
+    assert "0b0b0b0b" not in deployment.ask("GET", "/schedulers", project.reader).text
+
+
 def test_people_see_the_work_of_their_projects_and_workers_none(
     deployment: Any, project: Any, yarn: ResourceManager, poller: Poller, ask: Any
 ) -> None:

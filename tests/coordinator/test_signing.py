@@ -44,13 +44,30 @@ def test_D4_a_changed_approval_does_not_verify(project: Any, public_key: Ed25519
         public_key.verify(from_base64url(policy["signature"]), rfc8785.dumps(forged))
 
 
-def test_D4_a_row_edited_by_hand_does_not_become_an_approved_policy(project: Any, public_key: Ed25519PublicKey) -> None:
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE suggestions SET policy = replace(policy, 'email', 'phone')",
+        "UPDATE approvals SET signature = (SELECT public_key FROM signing_keys)",
+        "INSERT INTO approvals (project_seq, suggestion_seq, digest, document, signature) "
+        "SELECT a.project_seq, s.seq, s.digest, a.document, a.signature FROM approvals a, suggestions s "
+        "WHERE s.state = 'open'",
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/projects/customers/policy", "/v1/projects/customers/policies", "policy", "jobs"])
+def test_D4_rows_edited_by_hand_do_not_become_an_approved_policy(project: Any, edit: str, path: str) -> None:
     project.approved()
+    digest = project.suggest(title="waits")["digest"]
     with project.deployment.app.state.coordinator.store.write() as session:
-        session.execute(text("UPDATE suggestions SET policy = replace(policy, 'email', 'phone')"))
+        assert session.execute(text(edit)).rowcount > 0
         session.commit()
-    policy = project.deployment.done("GET", f"{project.path}/policy", project.worker)
-    assert load_policy(policy["policy"]).digest != policy["approval"]["digest"]
+    if path == "jobs":
+        answer = project.deployment.ask("PUT", f"{project.path}/jobs/{'0a' * 16}", project.worker, project.job(digest))
+    else:
+        place = path if path.startswith("/") else f"/projects/customers/{path}"
+        answer = project.deployment.ask("GET", place, project.reader)
+    assert answer.status_code == 403
+    assert "tampered" in answer.text
 
 
 def test_the_signing_key_outlives_a_restart(maker: Any) -> None:

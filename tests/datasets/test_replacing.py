@@ -45,12 +45,16 @@ for _ in range(20):
     started, told = os.pipe()
     child = os.fork()
     if child == 0:
-        os.write(told, b"!")
         for value in range(1, 1_000_000):
+            os.write(told, b"!")
             write(value)
         os._exit(1)
-    os.read(started, 1)
-    time.sleep(choose.uniform(0.01, 0.1))  # the moment of the kill, not a wait for anything
+    begun = time.monotonic()
+    outputs = choose.randint(1, 5)
+    for _ in range(outputs):
+        os.read(started, 1)
+    # The moment of the kill, not a wait for anything: in the midst of an output, however fast the machine writes them.
+    time.sleep(choose.uniform(0, (time.monotonic() - begun) / outputs))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(started), os.close(told)

@@ -95,6 +95,12 @@ def test_a_role_that_is_taken_away_in_airflow_is_gone_at_the_next_visit(airflow:
     assert airflow.events()[-1] == ("update-user", "ann@airflow user")
 
 
+def test_the_last_admin_gets_in_and_stays_one_though_airflow_does_not_say_so(airflow: Airflow) -> None:
+    assert airflow.ask("GET", "/v1/me", airflow.cookie("boss", "viewer")).json()["role"] == "admin"
+    assert airflow.ask("GET", "/v1/users", airflow.cookie("ann", "admin")).is_success
+    assert airflow.ask("GET", "/v1/me", airflow.cookie("boss", "viewer")).json()["role"] == "user"
+
+
 def test_without_a_mapping_nobody_becomes_an_admin_by_what_he_is_in_airflow(
     tmp_path: Path, auth_manager: SimpleAuthManager
 ) -> None:

@@ -57,13 +57,13 @@ def page(
     query = query.order_by(table.seq.desc() if newest_first else table.seq).limit(cursor.limit + 1)
     items: list[Item] = []
     size = last = 0
-    rows = session.scalars(query.execution_options(yield_per=_FETCHED))
-    for row in rows:
-        item = show(row)
-        size += len(item.model_dump_json())
-        if len(items) == cursor.limit or (items and size > _PAGE_BYTES):
-            rows.close()
-            return Page(items=items, next=str(last))
-        items.append(item)
-        last = row.seq
+    # Closed also where a row is refused: on PostgreSQL it is a cursor.
+    with session.scalars(query.execution_options(yield_per=_FETCHED)) as rows:
+        for row in rows:
+            item = show(row)
+            size += len(item.model_dump_json())
+            if len(items) == cursor.limit or (items and size > _PAGE_BYTES):
+                return Page(items=items, next=str(last))
+            items.append(item)
+            last = row.seq
     return Page(items=items, next=None)

@@ -52,7 +52,12 @@ class SuggestAgain(Body):
 @router.get("/policies")
 def policies(label: str, paging: Paging, call: CallDep) -> Page[VersionAnswer]:
     """List all approvals of the project that count, the newest first."""
-    return page(call.session, review.approvals(call), Approval, paging, _show, newest_first=True)
+
+    def show(row: Approval) -> VersionAnswer:
+        review.check_approval(call, row)
+        return _show(row)
+
+    return page(call.session, review.approvals(call), Approval, paging, show, newest_first=True)
 
 
 @router.post("/policies/{digest}/suggest", status_code=201)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -96,7 +97,8 @@ def list_schedulers(paging: Paging, call: CallDep) -> Page[SchedulerAnswer]:
 def list_scheduler_jobs(which: Filter, call: CallDep) -> Page[SchedulerJobAnswer]:
     """List what runs and ran on other schedulers, the newest first; of one's own projects, or all as an admin."""
     query = schedulers.scheduler_jobs(call, which.wanted())
-    return page(call.session, query, SchedulerJob, which, _show, newest_first=True)
+    runs = schedulers.visible_runs(call)
+    return page(call.session, query, SchedulerJob, which, lambda row: _show(row, runs), newest_first=True)
 
 
 @router.get("/summary")
@@ -110,7 +112,7 @@ def summary(which: Filter, call: CallDep) -> Summary:
 @router.post("/jobs/{scheduler_job}/cancel", status_code=202)
 def cancel(scheduler_job: str, call: CallDep) -> SchedulerJobAnswer:
     """Have a job cancelled; the audit log says when its scheduler has agreed, or why not."""
-    return _show(schedulers.ask_cancel(call, scheduler_job))
+    return _show(schedulers.ask_cancel(call, scheduler_job), schedulers.visible_runs(call))
 
 
 def _show_scheduler(row: Scheduler) -> SchedulerAnswer:
@@ -124,13 +126,13 @@ def _show_scheduler(row: Scheduler) -> SchedulerAnswer:
     )
 
 
-def _show(row: SchedulerJob) -> SchedulerJobAnswer:
+def _show(row: SchedulerJob, visible: Callable[[Job], bool]) -> SchedulerJobAnswer:
     return SchedulerJobAnswer(
         id=row.id,
         scheduler=row.scheduler.name,
         governed=bool(row.runs) or (False if row.spark else None),
         project=schedulers.project_of(row),
-        runs=[_show_run(run.job) for run in row.runs],
+        runs=[_show_run(run.job) for run in row.runs if visible(run.job)],
         active=row.active,
         seen_at=row.seen_at,
         cancel_asked_at=row.cancel_asked_at,

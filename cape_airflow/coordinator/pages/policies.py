@@ -53,6 +53,7 @@ def policies(request: Request, label: str, call: CallDep, paging: Paging) -> Res
     newest = review.approval_of(call)
 
     def show(row: Approval) -> Version:
+        review.check_approval(call, row)
         return Version(
             digest=row.digest,
             title=row.suggestion.title,

@@ -7,7 +7,8 @@ Rules it follows:
 - A review names the digest that the reviewer saw; another one is refused. An edit clears all approvals.
 - An approval needs the quorum of the project's rule, of people who have their role at the merge, on the policy that is
   in force at the merge. It is signed. The digests approved before stay available.
-- In an emergency an owner breaks the glass: for 72 hours, with a reason, and with a review afterwards.
+- In an emergency an owner breaks the glass: for 72 hours, with a reason, and with a review afterwards. Before that
+  review the same owner does not do so again.
 
 `states` is the table of what may happen when; `guards` are its conditions, `facts` what they go by.
 """
@@ -20,6 +21,7 @@ from cape_airflow.coordinator.review.history import (
     approval_of,
     approvals,
     approved,
+    check_approval,
     find_revision,
     find_suggestion,
     reviews_of,
@@ -39,6 +41,7 @@ __all__ = [
     "approved",
     "attach_dry_run",
     "break_glass",
+    "check_approval",
     "confirm",
     "edit",
     "expires_at",

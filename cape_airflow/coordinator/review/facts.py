@@ -47,7 +47,19 @@ def facts_of(
         quorum=rule_of(call.seals, call.session, call.project).quorum,
         unreviewed=breaker is not None and suggestion.reviewed_at is None,
         breaker=breaker,
+        owes_review=_owes_review(call),
     )
+
+
+def _owes_review(call: Call) -> bool:
+    """Whether the caller put something in force in the project that nobody has reviewed yet."""
+    broken = (
+        select(Review.seq)
+        .join(Suggestion, Suggestion.seq == Review.suggestion_seq)
+        .where(Suggestion.project_seq == call.project.seq, Suggestion.reviewed_at.is_(None))
+        .where(Review.reviewer_seq == call.user.seq, Review.verdict == Verdict.BREAK_GLASS)
+    )
+    return call.session.scalar(broken.limit(1)) is not None
 
 
 def _vote(review: Review) -> Vote:

@@ -42,6 +42,7 @@ class Facts:
         roles: what those who voted may review as now.
         quorum: how many of each role must agree.
         unreviewed: it is in force without review, by `breaker`.
+        owes_review: the actor put another one in force without review, whose after-review is still due.
     """
 
     state: SuggestionState
@@ -60,6 +61,7 @@ class Facts:
     quorum: Mapping[Reviewer, int] | None = None
     unreviewed: bool = False
     breaker: str | None = None
+    owes_review: bool = False
 
 
 Guard = Callable[[Facts], None]
@@ -112,6 +114,12 @@ def not_by_breaker(facts: Facts) -> None:
     """Who broke the glass does not say himself that it was right."""
     if facts.actor == facts.breaker:
         raise Problem(403, "own-break-glass", "the after-review is for others than who broke the glass")
+
+
+def owes_no_review(facts: Facts) -> None:
+    """An emergency ends with its after-review, and not with the next emergency of the same person."""
+    if facts.owes_review:
+        raise Problem(409, "after-review-due", "have what you put in force without review reviewed by others first")
 
 
 Test = Callable[[Facts, Vote], bool]

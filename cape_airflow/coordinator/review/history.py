@@ -74,16 +74,37 @@ def approvals(call: Call) -> Select[Approval]:
 
 
 def approval_of(call: Call, digest: str | None = None) -> Approval | None:
-    """Return the newest approval of that digest, or of any; None where the project has none."""
+    """Return the newest approval of that digest, or of any; None where the project has none.
+
+    Raises:
+        Problem: 403 ``tampered``.
+    """
     query = approvals(call).order_by(Approval.seq.desc()).limit(1)
-    return call.session.scalar(query if digest is None else query.where(Approval.digest == digest))
+    approval = call.session.scalar(query if digest is None else query.where(Approval.digest == digest))
+    if approval is not None:
+        check_approval(call, approval)
+    return approval
+
+
+def check_approval(call: Call, approval: Approval) -> None:
+    """Refuse an approval that this coordinator has not signed, or that stands beside another text or project.
+
+    Raises:
+        Problem: 403 ``tampered``.
+    """
+    suggestion, document = approval.suggestion, approval.document
+    call.seals.check(suggestion)
+    signed = document.get("project"), document.get("suggestion_id"), document.get("digest"), document.get("digest")
+    stands = call.project.label, suggestion.id, suggestion.digest, approval.digest
+    if signed != stands or not call.coordinator.signer.made(document, approval.signature):
+        raise tampered(approval)
 
 
 def approved(call: Call, digest: str | None = None) -> Approval:
     """Return the newest approval of that digest, or of any.
 
     Raises:
-        Problem: 404 ``no-approved-policy``.
+        Problem: 404 ``no-approved-policy``; 403 ``tampered``.
     """
     approval = approval_of(call, digest)
     if approval is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import takewhile
 from typing import Literal
 
 from cape_airflow.coordinator.call import Call
@@ -23,6 +25,8 @@ from cape_airflow.coordinator.review.history import (
 from cape_airflow.coordinator.review.states import Act, decide, standing
 from cape_airflow.coordinator.store.models import DryRunRow, Review, Revision, Suggestion
 from cape_airflow.policy import EffectChange, Finding, compare_effects, lint, load_policy
+
+_MOST_PAIRS = 50_000
 
 _ACTS = (
     Act.EDIT,
@@ -167,11 +171,32 @@ def _refusal(act: Act, facts: Facts) -> tuple[str, str] | None:
 
 def _lines(before: list[str], after: list[str]) -> list[DiffLine]:
     lines: list[DiffLine] = []
-    for tag, start, stop, other_start, other_stop in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if tag == "equal":
-            pairs = zip(range(start, stop), range(other_start, other_stop), strict=True)
-            lines += [DiffLine("same", old + 1, new + 1, before[old]) for old, new in pairs]
-            continue
-        lines += [DiffLine("removed", old + 1, None, before[old]) for old in range(start, stop)]
-        lines += [DiffLine("added", None, new + 1, after[new]) for new in range(other_start, other_stop)]
+    old = new = 0
+    for start, other_start, size in _matches(before, after):
+        lines += [DiffLine("removed", number + 1, None, before[number]) for number in range(old, start)]
+        lines += [DiffLine("added", None, number + 1, after[number]) for number in range(new, other_start)]
+        old, new = start + size, other_start + size
+        pairs = zip(range(start, old), range(other_start, new), strict=True)
+        lines += [DiffLine("same", number + 1, other + 1, before[number]) for number, other in pairs]
     return lines
+
+
+def _matches(before: list[str], after: list[str]) -> list[tuple[int, int, int]]:
+    """Return where lines stay: the place in both texts, and how many.
+
+    `SequenceMatcher` takes longer and longer with the pairs of equal lines. Where those are too many, everything
+    between the common beginning and the common end counts as written anew.
+    """
+    head = _common(before, after)
+    tail = _common(reversed(before[head:]), reversed(after[head:]))
+    end, other_end = len(before) - tail, len(after) - tail
+    old, new = before[head:end], after[head:other_end]
+    occurring = Counter(new)
+    few = sum(occurring[line] for line in old) <= _MOST_PAIRS
+    between = SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks() if few else []
+    return [(0, 0, head), *((head + i, head + j, size) for i, j, size in between), (end, other_end, tail)]
+
+
+def _common(lines: Iterable[str], others: Iterable[str]) -> int:
+    """Return how many lines two texts have in common at their beginning."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(lines, others, strict=False)))

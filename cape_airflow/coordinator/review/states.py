@@ -81,7 +81,7 @@ TRANSITIONS: Mapping[Act, Transition] = {
         _APPROVED,
         counts=(guards.for_this_revision, guards.still_entitled),
     ),
-    Act.BREAK_GLASS: Transition(_UNDECIDED, (*_SEEN, guards.base_is_current), _APPROVED),
+    Act.BREAK_GLASS: Transition(_UNDECIDED, (*_SEEN, guards.base_is_current, guards.owes_no_review), _APPROVED),
     Act.CONFIRM: Transition(
         _WAS_APPROVED,
         (guards.is_unreviewed, guards.not_by_author, guards.not_by_breaker, *_SEEN, guards.may_vote),

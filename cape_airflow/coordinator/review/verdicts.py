@@ -58,7 +58,8 @@ def break_glass(call: Call, suggestion_id: str, digest: str, reason: str, revisi
     """Put a suggestion in force without review, for 72 hours; an after-review is due.
 
     Raises:
-        Problem: 404; 409 ``digest-mismatch``, ``revision-mismatch``, ``base-moved`` or ``not-open``.
+        Problem: 404; 409 ``digest-mismatch``, ``revision-mismatch``, ``base-moved``, ``after-review-due`` or
+            ``not-open``.
     """
     suggestion, _ = _judge(call, suggestion_id, Act.BREAK_GLASS, reason, digest=digest, revision=revision)
     put_in_force(call, suggestion, break_glass=True)

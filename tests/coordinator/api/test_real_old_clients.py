@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -99,10 +100,12 @@ REQUIREMENTS = {
 
 def python_3_8() -> str:
     """An interpreter that the pandas of 2020, which cape-privacy asks for, has a wheel for."""
-    found = shutil.which("python3.8")
-    if found is None or subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode:
-        needs.missing("no Python 3.8 on the PATH, which cape-privacy 0.3.0 needs (uv python install 3.8)")
-    return found
+    # pyenv puts a `python3.8` on the PATH that works only where its version is the chosen one.
+    of_pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.8.*/bin/python3.8")
+    for found in filter(None, [shutil.which("python3.8"), *map(str, of_pyenv)]):
+        if subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return found
+    needs.missing("no Python 3.8, which cape-privacy 0.3.0 needs (pyenv install 3.8, uv python install 3.8)")
 
 
 @pytest.fixture(scope="module", params=["cape_dataframes", "cape_privacy"])

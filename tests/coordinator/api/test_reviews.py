@@ -324,3 +324,22 @@ def test_a_suggestion_from_before_there_were_revisions_is_rebased_first(project:
     rebased = act(suggestion, "rebase", project.contributor, revision=1).json()
     assert rebased["revision"] == 2
     assert project.review(rebased, "approve").json()["state"] == "approved"
+
+
+def test_an_emergency_is_not_followed_by_another_one_of_the_same_owner_before_its_review(
+    project: Any, act: Any, policy_text: str
+) -> None:
+    def broken(token: str, column: str) -> Any:
+        made = project.suggest(other(policy_text, column))
+        return made, act(made, "break-glass", token, digest=made["digest"], reason="fire")
+
+    first, answer = broken(project.owner, "one")
+    assert answer.is_success
+    project.deployment.clock.turn(hours=73)  # it counts no more, and its review is due all the same
+    _, refused = broken(project.owner, "two")
+    assert (refused.status_code, refused.json()["code"]) == (409, "after-review-due")
+    _, by_another = broken(project.deployment.admin, "three")
+    assert by_another.is_success
+    body = {"digest": first["digest"], "verdict": "object", "comment": "no"}
+    assert act(first, "after-review", project.deployment.admin, **body).is_success
+    assert broken(project.owner, "four")[1].is_success

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,3 +45,22 @@ def test_it_takes_the_lines_of_a_comparison() -> None:
     compared = compare(before, before.replace("{name: a}", "{name: b}"))
     kinds = [line.kind for line in folded(compared.lines) if isinstance(line, DiffLine)]
     assert kinds == ["same", "same", "removed", "added", "same"]
+
+
+@given(st.lists(st.sampled_from("abc"), max_size=30), st.lists(st.sampled_from("abc"), max_size=30))
+def test_both_texts_can_be_read_from_their_comparison(before: list[str], after: list[str]) -> None:
+    head = "version: 2\nrules:\n  - match: {name: a}\n    actions: [drop]\n"
+    texts = [head + "".join(f"# {line}\n" for line in lines) for lines in (before, after)]
+    compared = compare(*texts).lines
+    for number, without in enumerate(("added", "removed")):
+        kept = [line for line in compared if line.kind != without]
+        assert [line.text for line in kept] == texts[number].splitlines()
+        assert [(line.before, line.after)[number] for line in kept] == list(range(1, len(kept) + 1))
+
+
+def test_two_long_texts_of_equal_lines_are_compared_at_once() -> None:
+    text = "version: 2\nrules:\n  - match: {name: a}\n    actions: [drop]\n" + "#\n" * 20_000
+    start = time.process_time()
+    compared = compare(f"# old\n{text}# old\n", f"# new\n{text}#\n# new\n")
+    assert time.process_time() - start < 10
+    assert {line.kind for line in compared.lines} == {"removed", "added"}

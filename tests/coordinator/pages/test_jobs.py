@@ -63,6 +63,17 @@ def test_a_job_says_which_line_of_the_policy_touched_which_column(project: Any) 
     assert "age &lt; 18" in text
 
 
+def test_who_reads_the_policy_on_the_page_of_a_job_is_written_down_and_a_job_that_runs_shows_none(project: Any) -> None:
+    newest = "SELECT event, user_email, project, target_type, target_label FROM audit ORDER BY seq DESC LIMIT 1"
+    finished, running = report(project, finish={}), report(project)
+    assert "actions: [drop]" in page(project, f"/projects/customers/jobs/{finished}")
+    row = ("read-policy", "customers-reader@example.com", "customers", "policy", f"job {finished}")
+    assert project.deployment.rows(newest) == [row]
+    before = project.deployment.rows("SELECT count(*) FROM audit")
+    assert "actions: [drop]" not in page(project, f"/projects/customers/jobs/{running}")
+    assert project.deployment.rows("SELECT count(*) FROM audit") == before
+
+
 def test_a_job_says_how_long_how_fast_and_how_much(project: Any) -> None:
     text = page(project, f"/projects/customers/jobs/{report(project, finish={})}")
     for said in ("1,500", "1,240", "1 min 15 s", "20 rows/s", "5.0 MB", "3.0 MB"):

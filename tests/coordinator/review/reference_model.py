@@ -36,6 +36,7 @@ class World:
         text: what it says, `texts` what it ever said; `seen`: text and revision that everybody has on the screen.
         force: digest in force; `base`: what was in force when the text was written.
         ways: how it came into force: by whose yes, and what was true then.
+        owing: who put another suggestion in force without a review, which nobody has reviewed since.
     """
 
     quorum: tuple[tuple[str, int], ...]
@@ -55,6 +56,7 @@ class World:
     breaker: str | None = None
     reviewed: bool = False
     others: int = 0
+    owing: frozenset[str] = frozenset()
 
     def role(self, who: str) -> str | None:
         """What somebody may review as now."""
@@ -79,6 +81,7 @@ class World:
             quorum=dict(self.quorum),  # type: ignore[arg-type]
             unreviewed=self.breaker is not None and not self.reviewed,
             breaker=self.breaker,
+            owes_review=who in self.owing,
         )
 
 
@@ -97,7 +100,7 @@ def enough(world: World, *, afterwards: bool) -> bool:
 
 def forbidden(world: World, act: Act, who: str) -> str:
     """Return which promise the act would break; empty where it may happen."""
-    promises = (_own_words, _unseen, _too_late, _on_another_base)
+    promises = (_own_words, _unseen, _too_late, _on_another_base, _without_end)
     return next((wrong for promise in promises if (wrong := promise(world, act, who))), "")
 
 
@@ -192,3 +195,7 @@ def _on_another_base(world: World, act: Act, _who: str) -> str:
     if act in (Act.APPROVE, Act.BREAK_GLASS) and world.base != world.force:
         return f"{act} of a text for another base than what is in force"
     return ""
+
+
+def _without_end(world: World, act: Act, who: str) -> str:
+    return f"{act} by somebody whose last one was not reviewed" if act is Act.BREAK_GLASS and who in world.owing else ""

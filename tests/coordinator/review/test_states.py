@@ -27,6 +27,7 @@ WORLDS = (
     World(quorum=(("project-owner", 1), ("auditor", 1)), roles=WITH_AUDITOR),
     World(quorum=(("auditor", 1),), roles=WITH_AUDITOR),
     World(quorum=(("project-owner", 1),), roles=OWNERS, names=True),
+    World(quorum=(("project-owner", 1),), roles=OWNERS, owing=frozenset({"bob"})),
 )
 ACTS = [act for act in Act if act not in (Act.COMMENT, Act.SUPERSEDE, Act.REINSTATE)]
 REVISIONS = 3

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from alembic import command
-from sqlalchemy import text
 
-from cape_airflow.coordinator.store import Store
-from cape_airflow.coordinator.store.migrate import configuration, exclusive
+from tests.coordinator.store.restarts import started_again
 
 KEYS = "/v1/projects/customers/keys"
 
@@ -24,21 +21,6 @@ def keyed(project: Any) -> Any:
 
 def material(deployment: Any, project: Any) -> Any:
     return deployment.ask("GET", f"{KEYS}/k/material", project.worker)
-
-
-def started_again(deployment: Any, *statements: str, revision: str | None = None) -> Any:
-    """The same deployment after it was brought down to a revision, and edited there."""
-    deployment.close()
-    store = Store(deployment.settings)
-    with exclusive(store) as connection:
-        if revision:
-            command.downgrade(configuration(connection), revision)
-        for statement in statements:
-            connection.execute(text(statement))
-    store.close()
-    fresh = type(deployment)(deployment.settings, deployment.admin)
-    fresh.clock.now = deployment.clock.now
-    return fresh
 
 
 def test_A9_keys_of_before_are_sealed_and_handed_out_as_they_were(keyed: Any) -> None:
