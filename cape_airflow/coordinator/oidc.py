@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx
 from authlib.deprecate import AuthlibDeprecationWarning  # type: ignore[import-untyped]
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -29,7 +28,12 @@ from cape_airflow.errors import KeyUnavailable
 from cape_airflow.keys import Secret
 from cape_airflow.keys.encoding import from_base64url, to_base64url
 
-with warnings.catch_warnings():  # Authlib calls for httpx2, which our client does not use yet
+try:  # Authlib speaks by it where it is installed, and calls for it where it is not
+    from httpx2 import HTTPError
+except ModuleNotFoundError:
+    from httpx import HTTPError  # type: ignore[assignment]
+
+with warnings.catch_warnings():
     warnings.simplefilter("ignore", AuthlibDeprecationWarning)
     from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError  # type: ignore[import-untyped]
 
@@ -124,7 +128,7 @@ async def identity_of(coordinator: Coordinator, sign_on: SignOn, state: str, cod
             _check_claims(coordinator, claims, sign_on.nonce)
         except (OAuthError, JoseError, KeyError, ValueError):
             raise Problem(403, "sign-on-refused", "the sign-on is not good for us; log in once more") from None
-        except httpx.HTTPError:
+        except HTTPError:
             raise _silent() from None
     return _identity(coordinator, claims)
 
@@ -148,7 +152,7 @@ async def _discover(coordinator: Coordinator, client: Any) -> dict[str, Any]:
     issuer = str(coordinator.settings.oidc_issuer)
     try:
         provider = await _get(client, f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-    except (httpx.HTTPError, ValueError):
+    except (HTTPError, ValueError):
         raise _silent() from None
     if provider.get("issuer") != issuer:
         raise Problem(

@@ -189,6 +189,11 @@ class _Reader:
         return entries
 
 
+def stands_for_itself(text: str) -> bool:
+    """Return whether a text is read as itself when it stands without quotes, and not as a number or a constant."""
+    return text not in _CONSTANTS and not _INTEGER.fullmatch(text) and not _FLOAT.fullmatch(text)
+
+
 def _scalar(event: Any, location: Location) -> Scalar:
     text: str = event.value
     if event.style:  # quoted or block text

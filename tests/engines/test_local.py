@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cape_airflow import KeyRing, Plan, compile_plan, load_policy
-from cape_airflow.datasets import Sink, Source, open_sink, open_source
+from cape_airflow.datasets import open_sink, open_source
+from cape_airflow.datasets.sink import FileSink
+from cape_airflow.datasets.source import FileSource
 from cape_airflow.engines import BoundPlan, failed, local, run_local
 from cape_airflow.errors import DatasetError, KeyUnavailable, NotApproved, ValueRefused
 from cape_airflow.jobs import JobFinish, JobState, Progress
@@ -183,7 +185,7 @@ def test_progress_is_told_about_once_a_second_and_at_the_end(run, customers) -> 
 
 
 def test_few_batches_are_under_way_at_a_time(tmp_path: Path, plan, keys, customers) -> None:
-    class Watched(Source):
+    class Watched(FileSource):
         read = 0
 
         def _batches(self, names: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
@@ -196,7 +198,7 @@ def test_few_batches_are_under_way_at_a_time(tmp_path: Path, plan, keys, custome
     source.__class__ = Watched
     most = written = 0
 
-    class Slow(Sink):
+    class Slow(FileSink):
         def write(self, batch: pa.RecordBatch) -> None:
             nonlocal most, written
             most, written = max(most, source.read - written), written + 1

@@ -17,6 +17,7 @@ from cape_airflow.coordinator.forms import Fields
 from cape_airflow.coordinator.pages.parameters import entered
 from cape_airflow.policy import Policy
 from cape_airflow.policy.model import Rule, technique_document
+from cape_airflow.policy.strict_yaml import stands_for_itself
 from cape_airflow.transformations import SuppressAttribute, techniques
 
 KEEP = "keep"
@@ -203,5 +204,11 @@ def _sequence(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
     )
 
 
+def _text(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
+    # What YAML 1.1 takes for a text may be a number for our reader, such as 1e3; the rest PyYAML quotes by itself.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=None if stands_for_itself(data) else '"')
+
+
+_Writer.add_representer(str, _text)
 _Writer.add_representer(dict, _mapping)
 _Writer.add_representer(list, _sequence)

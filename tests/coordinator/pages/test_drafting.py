@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cape_airflow.coordinator.pages.drafting import KEEP, ColumnDraft, Draft, column_names, draft_from_form
@@ -27,6 +27,7 @@ DRAFTS = st.builds(
 
 
 @given(DRAFTS)
+@example(Draft("1e3", "0", "fail", (ColumnDraft("0E1", KEEP, "2e-1"), ColumnDraft("null", KEEP, "true"))))
 def test_every_draft_makes_a_policy_that_says_just_that(draft: Draft) -> None:
     again = drafted(load_policy(draft.text()))
     assert again is not None
