@@ -55,6 +55,18 @@ def named_files(manifest: bytes) -> list[str]:
     return [file["name"] for file in json.loads(manifest)["files"]]
 
 
+def said_by_manifest(location: Location) -> dict[bytes, bytes]:
+    """Return policy and job as the manifest of a folder names them, as the metadata of a file does.
+
+    Spark's files have no metadata of ours. Empty where there is no manifest, and for what it does not name.
+    """
+    path = f"{location.path}/{MANIFEST}"
+    if has_magic(path) or not location.filesystem.isfile(path):
+        return {}
+    written = json.loads(location.filesystem.cat_file(path))
+    return {f"cape.{name}".encode(): written[name].encode() for name in ("policy_digest", "job_id") if name in written}
+
+
 def fixed_part(path: str) -> str:
     """Return the path up to the first part with a wildcard."""
     parts = path.split("/")

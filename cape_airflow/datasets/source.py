@@ -14,7 +14,7 @@ import pyarrow as pa
 from cape_airflow.datasets.base import Source
 from cape_airflow.datasets.failures import attempt, attempt_each
 from cape_airflow.datasets.formats import Description, Format, format_by_name, format_by_suffix
-from cape_airflow.datasets.listing import SourceFile, fixed_part, list_files
+from cape_airflow.datasets.listing import SourceFile, fixed_part, list_files, said_by_manifest
 from cape_airflow.datasets.location import Location, locate
 from cape_airflow.datasets.partitions import Partitions, hive_partitions
 from cape_airflow.errors import DatasetError
@@ -49,7 +49,7 @@ class FileSource(Source):
         self._check_names([*descriptions[0].schema.names, *self._partitions.schema.names])
         self._columns = self._one_schema(descriptions)
         self.schema = pa.schema([*self._columns, *self._partitions.schema], metadata=self._columns.metadata)
-        self.metadata = [one.schema.metadata or {} for one in descriptions] if kind.self_describing else None
+        self.metadata = self._origins(descriptions) if kind.self_describing else None
         self.row_count = sum(one.rows or 0 for one in descriptions) if kind.self_describing else None
 
     def batches(
@@ -131,6 +131,11 @@ class FileSource(Source):
         schemas = [description.schema for description in descriptions]
         tagged = [_with_all_tags(field, [schema.field(field.name) for schema in schemas]) for field in first]
         return pa.unify_schemas([pa.schema(tagged, metadata=first.metadata), *schemas[1:]])
+
+    def _origins(self, descriptions: Sequence[Description]) -> list[dict[bytes, bytes]]:
+        folder = self._files[0].location.path != self._location.path
+        said = attempt(lambda: said_by_manifest(self._location), f"read {self._location.name}") if folder else {}
+        return [{**said, **(one.schema.metadata or {})} for one in descriptions]
 
     def _check_names(self, names: Sequence[str]) -> None:
         twice = [name for name, count in Counter(names).items() if count > 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -21,6 +22,7 @@ from sqlalchemy import URL
 
 from cape_airflow import compile_plan, load_policy
 from cape_airflow.datasets import Source, open_sink, open_source
+from cape_airflow.datasets.listing import MANIFEST
 from cape_airflow.datasets.sql import Database, Write, open_sql_sink, open_sql_source, reference
 from cape_airflow.engines import run_local
 from cape_airflow.engines.verification import Expected, open_output, primary_versions, verify
@@ -254,6 +256,18 @@ def test_a_file_of_another_job_among_the_parts_of_a_folder_is_found(run: Run, tm
     run.output = folder
     [verdict] = run.verified().of(Outcome.BROKEN)
     assert (verdict.check, verdict.why) == ("job-id", "1 of 2 files name another, or none")
+
+
+def test_a_manifest_tells_policy_and_job_of_files_that_cannot_as_those_of_spark(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    pq.write_table(pq.read_table(run.output).replace_schema_metadata(None), folder / "0.parquet")
+    said = {"job_id": JOB, "policy_digest": run.plan.policy_digest, "files": [{"name": "0.parquet"}]}
+    (folder / MANIFEST).write_text(json.dumps(said))
+    run.output = folder
+    run.verified().require_kept()
+    (folder / MANIFEST).write_text(json.dumps(said | {"policy_digest": "0" * 64}))
+    assert {each.check for each in run.verified().of(Outcome.BROKEN)} == {"policy-digest"}
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "arrow"])

@@ -17,6 +17,7 @@ from cape_airflow.hooks.compat import AirflowException, AirflowFailException
 from cape_airflow.keys import add_key
 from cape_airflow.operators.spark import CapeSparkOperator, _shared_path
 from cape_airflow.operators.spark_links import SparkHistoryLink, SparkUILink
+from cape_airflow.operators.verify import CapeVerifyOperator
 from cape_airflow.triggers import spark as trigger_module
 from tests.airflow.coordinator import POLICY, People
 
@@ -160,6 +161,21 @@ class TestRunning:
         assert (result["rows_in"], result["rows_out"]) == (3, 2)
         assert [path.name for path in work.target.glob("country=*")] == ["country=NL"]
         assert work.pushed[SparkHistoryLink.xcom_key] == f"http://history:18080/history/{result['application_id']}/"
+
+    def test_the_output_keeps_what_the_policy_promises(self, work: Work) -> None:
+        result = work.operator().execute(work.context())
+        verify = CapeVerifyOperator(
+            task_id="verify",
+            source=str(work.source),
+            target=str(work.target),
+            target_format="parquet",
+            job_id=result["job_id"],
+            policy_file=str(work.policy),
+            key_file=str(work.keys),
+        )
+        found = verify.execute(work.context())
+        kept = {verdict["check"] for verdict in found["verdicts"] if verdict["outcome"] == "kept"}
+        assert {"policy-digest", "job-id", "row-count"} <= kept
 
     def test_an_output_that_breaks_a_guarantee_is_never_seen(self, work: Work) -> None:
         work.policy.write_text(GUARANTEED)
