@@ -109,8 +109,9 @@ class CapePolicyApprovalTrigger(BaseTrigger):
 class CapeApprovalTrigger(CapePolicyApprovalTrigger):
     """Fires also once somebody has answered a task's question inside Airflow: ``{"status": "answered"}``.
 
-    Airflow 3.3 wakes the task itself at an answer. This is for older lines, and for an answer that comes in the moment
-    before the task has gone to wait.
+    Airflow 3.3 wakes the task itself at an answer, and then ends this trigger. This is for older lines, and for an
+    answer that comes in the moment before the task has gone to wait; so it holds an answer back for a while: woken
+    twice within moments, the task would fail (apache/airflow#67287).
 
     Args:
         ti_id: id of the task instance that has asked.
@@ -127,7 +128,12 @@ class CapeApprovalTrigger(CapePolicyApprovalTrigger):
         return path, {**arguments, "ti_id": self.ti_id}
 
     async def _status(self, client: AsyncCoordinatorClient) -> str | None:
-        return await super()._status(client) or ("answered" if await self._answered() else None)
+        if status := await super()._status(client):
+            return status
+        if not await self._answered():
+            return None
+        await asyncio.sleep(SETTLING_SECONDS)
+        return "answered"
 
     async def _answered(self) -> bool:
         from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail

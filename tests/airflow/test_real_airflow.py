@@ -208,7 +208,7 @@ def test_a_task_that_is_marked_failed_stops_and_writes_nothing(
     real_airflow.rest("PATCH", f"/dags/{DAG}/dagRuns/{run}/taskInstances/deidentify", {"new_state": "failed"})
     [job] = wait_for("end", lambda: [job for job in people.engineer.jobs(project) if job.state != "running"])
     assert (job.state, job.error) == ("failed", "AirflowException")
-    assert "the task was told to stop" in real_airflow.log(DAG, run, "deidentify")
+    wait_for("reason", lambda: "the task was told to stop" in real_airflow.log(DAG, run, "deidentify"))
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 
