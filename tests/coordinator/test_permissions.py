@@ -145,6 +145,7 @@ def test_D6_a_route_answers_every_principal_as_the_table_says(
         assert answer.status_code in expected(rule, principal), (principal, answer.text)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("method", "path"), ROUTES, ids=lambda part: part)
 def test_D6_who_may_not_is_told_so_before_his_body_is_looked_at(
     method: str, path: str, principals: dict[str, str | None], project: Any, examples: Any
@@ -161,6 +162,7 @@ def test_D6_who_may_not_is_told_so_before_his_body_is_looked_at(
             assert project.deployment.ask(method, place, token, **wrong).status_code in status, principal
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("method", "path"), [route for route in ROUTES if "{label}" in route[1]], ids=lambda part: part
 )
@@ -190,6 +192,7 @@ def test_D7_an_id_of_another_project_looks_like_a_missing_one(
     assert without_id(foreign) == without_id(deployment.ask(method, nowhere, caller, body))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "field", ["role", "project_id", "approved_by", "created_at", "user_id", "time", "state", "seq"]
 )
@@ -272,6 +275,7 @@ def test_D6_a_page_answers_every_principal_as_the_table_says(
             assert status in ((200, 303, 404, 409, 422) if named or method != "GET" else (200, 303, 422)), principal
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("method", "path"), [route for route in PAGE_ROUTES if "{label}" in route[1]], ids=lambda part: part
 )
