@@ -33,6 +33,8 @@ def database() -> None:
 def record(map_index: int = -1, **answered: Any) -> None:
     """Keep a question at a task instance, and what was answered."""
     ti_id = UUID(int=map_index + 100)
+    if TaskInstance.__table__.c.id.type.python_type is str:  # until Airflow 3.2
+        ti_id = str(ti_id)
     where = {"dag_id": "dag", "run_id": "run", "task_id": "approved", "map_index": map_index}
     with airflow_settings.engine.begin() as connection:
         connection.exec_driver_sql("PRAGMA foreign_keys=OFF")

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from airflow import settings as airflow_settings
-from airflow.api_fastapi.app import _AuthManagerState
+from airflow.api_fastapi import app as airflow_app
 from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.models import import_all_models
 from airflow.models.base import Base
-from airflow.models.revoked_token import RevokedToken
 from pydantic import SecretStr
 from sqlalchemy import text
 from starlette.applications import Starlette
@@ -37,10 +37,15 @@ class FabUser:
 @pytest.fixture
 def auth_manager(monkeypatch: pytest.MonkeyPatch) -> SimpleAuthManager:
     monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", "a secret of this test, long enough for HS512" * 2)
-    # Where Airflow looks whether a token was revoked.
-    Base.metadata.create_all(airflow_settings.engine, tables=[RevokedToken.__table__])
+    import_all_models()
+    # Where Airflow looks whether a token was revoked, from 3.2 on.
+    revoked = [table for name, table in Base.metadata.tables.items() if name == "revoked_token"]
+    Base.metadata.create_all(airflow_settings.engine, tables=revoked)
     manager = SimpleAuthManager()
-    monkeypatch.setattr(_AuthManagerState, "instance", manager)
+    if hasattr(airflow_app, "_AuthManagerState"):
+        monkeypatch.setattr(airflow_app._AuthManagerState, "instance", manager)
+    else:  # Airflow 3.1
+        monkeypatch.setattr(airflow_app, "auth_manager", manager)
     return manager
 
 
