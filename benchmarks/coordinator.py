@@ -80,6 +80,7 @@ def _table(kind: str, *services: Measured) -> Table:
         "p99 ms",
         f"{RUSH} clients, requests/s",
         "p99 ms",
+        "asked again",
         "lost",
         "doubled",
     )
